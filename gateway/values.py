@@ -184,6 +184,8 @@ class ClaimedCode:
     status_pointer: StatusPointer | None = field(default=None, repr=False)
     certificate: bytes | None = field(default=None, repr=False)
     """The signer's certificate (DER) where the format carries it. Never trusted for being carried."""
+    obstacle: Reason | None = None
+    """Why the signature cannot be checked here (UNSUPPORTED_ALGORITHM, UNSUPPORTED_PROOF); trust stops with it."""
     notes: tuple[Reason, ...] = ()
     """Deviations from the format's schema that do not stop the reading."""
 
