@@ -1,0 +1,1 @@
+"""Generated from the vendored schema of protovalidate: see README.md."""

@@ -1,0 +1,103 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEASURE_UNSPECIFIED: _ClassVar[Measure]
+    MEASURE_PASS: _ClassVar[Measure]
+    MEASURE_LIMITED: _ClassVar[Measure]
+    MEASURE_DENY: _ClassVar[Measure]
+    MEASURE_MANUAL: _ClassVar[Measure]
+
+class CodeState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CODE_STATE_UNSPECIFIED: _ClassVar[CodeState]
+    CODE_STATE_UNKNOWN: _ClassVar[CodeState]
+    CODE_STATE_GREEN: _ClassVar[CodeState]
+    CODE_STATE_YELLOW: _ClassVar[CodeState]
+    CODE_STATE_RED: _ClassVar[CodeState]
+    CODE_STATE_UNDER_REVIEW: _ClassVar[CodeState]
+    CODE_STATE_UNCONFIRMED: _ClassVar[CodeState]
+    CODE_STATE_STALE_DECLARATION: _ClassVar[CodeState]
+    CODE_STATE_EXPIRED: _ClassVar[CodeState]
+    CODE_STATE_REVOKED: _ClassVar[CodeState]
+    CODE_STATE_NOT_FOUND: _ClassVar[CodeState]
+
+class CodeFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CODE_FORMAT_UNSPECIFIED: _ClassVar[CodeFormat]
+    CODE_FORMAT_NATIVE: _ClassVar[CodeFormat]
+    CODE_FORMAT_HCERT: _ClassVar[CodeFormat]
+    CODE_FORMAT_SHC: _ClassVar[CodeFormat]
+    CODE_FORMAT_VDSNC: _ClassVar[CodeFormat]
+    CODE_FORMAT_DIVOC: _ClassVar[CodeFormat]
+    CODE_FORMAT_UNKNOWN: _ClassVar[CodeFormat]
+
+class Assurance(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ASSURANCE_UNSPECIFIED: _ClassVar[Assurance]
+    ASSURANCE_SCANNED_SIGNED: _ClassVar[Assurance]
+    ASSURANCE_SCANNED_ONLINE: _ClassVar[Assurance]
+    ASSURANCE_DISPLAYED: _ClassVar[Assurance]
+    ASSURANCE_ID_ASSISTED: _ClassVar[Assurance]
+    ASSURANCE_OFFLINE: _ClassVar[Assurance]
+
+class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PURPOSE_UNSPECIFIED: _ClassVar[Purpose]
+    PURPOSE_TRANSPORT_DEPARTURE: _ClassVar[Purpose]
+    PURPOSE_TRANSPORT_ARRIVAL: _ClassVar[Purpose]
+    PURPOSE_VENUE_ENTRY: _ClassVar[Purpose]
+    PURPOSE_RESIDENCE_ENTRY: _ClassVar[Purpose]
+    PURPOSE_WORK_RESUMPTION: _ClassVar[Purpose]
+    PURPOSE_MEDICAL_CARE: _ClassVar[Purpose]
+    PURPOSE_SELF_CHECK: _ClassVar[Purpose]
+
+class DisclosureProfile(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISCLOSURE_PROFILE_UNSPECIFIED: _ClassVar[DisclosureProfile]
+    DISCLOSURE_PROFILE_GATE: _ClassVar[DisclosureProfile]
+    DISCLOSURE_PROFILE_STAFF: _ClassVar[DisclosureProfile]
+MEASURE_UNSPECIFIED: Measure
+MEASURE_PASS: Measure
+MEASURE_LIMITED: Measure
+MEASURE_DENY: Measure
+MEASURE_MANUAL: Measure
+CODE_STATE_UNSPECIFIED: CodeState
+CODE_STATE_UNKNOWN: CodeState
+CODE_STATE_GREEN: CodeState
+CODE_STATE_YELLOW: CodeState
+CODE_STATE_RED: CodeState
+CODE_STATE_UNDER_REVIEW: CodeState
+CODE_STATE_UNCONFIRMED: CodeState
+CODE_STATE_STALE_DECLARATION: CodeState
+CODE_STATE_EXPIRED: CodeState
+CODE_STATE_REVOKED: CodeState
+CODE_STATE_NOT_FOUND: CodeState
+CODE_FORMAT_UNSPECIFIED: CodeFormat
+CODE_FORMAT_NATIVE: CodeFormat
+CODE_FORMAT_HCERT: CodeFormat
+CODE_FORMAT_SHC: CodeFormat
+CODE_FORMAT_VDSNC: CodeFormat
+CODE_FORMAT_DIVOC: CodeFormat
+CODE_FORMAT_UNKNOWN: CodeFormat
+ASSURANCE_UNSPECIFIED: Assurance
+ASSURANCE_SCANNED_SIGNED: Assurance
+ASSURANCE_SCANNED_ONLINE: Assurance
+ASSURANCE_DISPLAYED: Assurance
+ASSURANCE_ID_ASSISTED: Assurance
+ASSURANCE_OFFLINE: Assurance
+PURPOSE_UNSPECIFIED: Purpose
+PURPOSE_TRANSPORT_DEPARTURE: Purpose
+PURPOSE_TRANSPORT_ARRIVAL: Purpose
+PURPOSE_VENUE_ENTRY: Purpose
+PURPOSE_RESIDENCE_ENTRY: Purpose
+PURPOSE_WORK_RESUMPTION: Purpose
+PURPOSE_MEDICAL_CARE: Purpose
+PURPOSE_SELF_CHECK: Purpose
+DISCLOSURE_PROFILE_UNSPECIFIED: DisclosureProfile
+DISCLOSURE_PROFILE_GATE: DisclosureProfile
+DISCLOSURE_PROFILE_STAFF: DisclosureProfile

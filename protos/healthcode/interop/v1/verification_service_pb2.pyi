@@ -1,0 +1,130 @@
+import datetime
+
+from buf.validate import validate_pb2 as _validate_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from healthcode.interop.v1 import reason_pb2 as _reason_pb2
+from healthcode.interop.v1 import verdict_pb2 as _verdict_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class VerificationContext(_message.Message):
+    __slots__ = ("purpose", "receiving_division", "checkpoint", "disclosure_profile")
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVING_DIVISION_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_PROFILE_FIELD_NUMBER: _ClassVar[int]
+    purpose: _verdict_pb2.Purpose
+    receiving_division: str
+    checkpoint: str
+    disclosure_profile: _verdict_pb2.DisclosureProfile
+    def __init__(self, purpose: _Optional[_Union[_verdict_pb2.Purpose, str]] = ..., receiving_division: _Optional[str] = ..., checkpoint: _Optional[str] = ..., disclosure_profile: _Optional[_Union[_verdict_pb2.DisclosureProfile, str]] = ...) -> None: ...
+
+class VerdictCore(_message.Message):
+    __slots__ = ("measure", "reasons", "decided_time", "request_id")
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    measure: _verdict_pb2.Measure
+    reasons: _containers.RepeatedScalarFieldContainer[_reason_pb2.Reason]
+    decided_time: _timestamp_pb2.Timestamp
+    request_id: str
+    def __init__(self, measure: _Optional[_Union[_verdict_pb2.Measure, str]] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, str]]] = ..., decided_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GateDisclosure(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StaffDisclosure(_message.Message):
+    __slots__ = ("state", "issuer", "issuer_division", "format", "assurance", "observed_time", "status_age", "valid_until_time", "rule_version")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_DIVISION_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ASSURANCE_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_AGE_FIELD_NUMBER: _ClassVar[int]
+    VALID_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    RULE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    state: _verdict_pb2.CodeState
+    issuer: str
+    issuer_division: str
+    format: _verdict_pb2.CodeFormat
+    assurance: _verdict_pb2.Assurance
+    observed_time: _timestamp_pb2.Timestamp
+    status_age: _duration_pb2.Duration
+    valid_until_time: _timestamp_pb2.Timestamp
+    rule_version: str
+    def __init__(self, state: _Optional[_Union[_verdict_pb2.CodeState, str]] = ..., issuer: _Optional[str] = ..., issuer_division: _Optional[str] = ..., format: _Optional[_Union[_verdict_pb2.CodeFormat, str]] = ..., assurance: _Optional[_Union[_verdict_pb2.Assurance, str]] = ..., observed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., valid_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rule_version: _Optional[str] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("core", "gate", "staff", "receipt")
+    CORE_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    STAFF_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    core: VerdictCore
+    gate: GateDisclosure
+    staff: StaffDisclosure
+    receipt: str
+    def __init__(self, core: _Optional[_Union[VerdictCore, _Mapping]] = ..., gate: _Optional[_Union[GateDisclosure, _Mapping]] = ..., staff: _Optional[_Union[StaffDisclosure, _Mapping]] = ..., receipt: _Optional[str] = ...) -> None: ...
+
+class VerifyCodeRequest(_message.Message):
+    __slots__ = ("context", "code", "request_id", "receipt_requested")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    context: VerificationContext
+    code: bytes
+    request_id: str
+    receipt_requested: bool
+    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., code: _Optional[bytes] = ..., request_id: _Optional[str] = ..., receipt_requested: bool = ...) -> None: ...
+
+class VerifyCodeResponse(_message.Message):
+    __slots__ = ("verdict",)
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    verdict: Verdict
+    def __init__(self, verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+
+class CodeItem(_message.Message):
+    __slots__ = ("code", "request_id")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    code: bytes
+    request_id: str
+    def __init__(self, code: _Optional[bytes] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class VerifyCodesRequest(_message.Message):
+    __slots__ = ("context", "items")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    context: VerificationContext
+    items: _containers.RepeatedCompositeFieldContainer[CodeItem]
+    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., items: _Optional[_Iterable[_Union[CodeItem, _Mapping]]] = ...) -> None: ...
+
+class VerifyCodesResponse(_message.Message):
+    __slots__ = ("verdicts",)
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    verdicts: _containers.RepeatedCompositeFieldContainer[Verdict]
+    def __init__(self, verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ...) -> None: ...
+
+class StreamVerificationsRequest(_message.Message):
+    __slots__ = ("context", "item")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    context: VerificationContext
+    item: CodeItem
+    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., item: _Optional[_Union[CodeItem, _Mapping]] = ...) -> None: ...
+
+class StreamVerificationsResponse(_message.Message):
+    __slots__ = ("verdict",)
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    verdict: Verdict
+    def __init__(self, verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
