@@ -4,7 +4,8 @@ Rules:
 
 - The root is `protos/`, so a schema and its generated module have the same import path, and nothing is rewritten.
 - Generated code is committed beside its .proto, by the protoc that requirements/dev.txt pins: never by hand.
-- `--check` regenerates into a temporary folder and fails on any difference, on a file too many too.
+- `--check` regenerates into a temporary folder and fails on any difference, on a file too many too; and it fails on
+  what `buf lint`, `buf format` and `buf breaking` find, all offline.
 - `--release` renews `protos/released.binpb`, the image that `buf breaking` compares with: only when a release is
   tagged, and only if nothing breaks the clients of the last one.
 
@@ -20,10 +21,9 @@ import tempfile
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from grpc_tools import protoc
+from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent / "protos"
-RELEASED = ROOT / "released.binpb"
 PACKAGES = ("healthcode", "buf")
 GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py")
 
@@ -85,9 +85,16 @@ def renew() -> None:
             (ROOT / path).unlink()
 
 
-def buf(*args: str) -> None:
-    """Run the pinned buf beside this interpreter. Raises CalledProcessError if it finds fault."""
-    subprocess.run([str(Path(sys.executable).parent / "buf"), *args], cwd=ROOT.parent, check=True)  # noqa: S603
+def buf(*args: str) -> bool:
+    """Run the pinned buf beside this interpreter, which prints what it finds; True if it found nothing."""
+    program = Path(sys.executable).parent / "buf"
+    return subprocess.run([program, *args], cwd=ROOT.parent, check=False).returncode == 0  # noqa: S603
+
+
+LINT = ("lint", "protos")
+FORMAT = ("format", "--diff", "--exit-code", "protos", "--path", "protos/healthcode")
+BREAKING = ("breaking", "protos", "--against", "protos/released.binpb")
+IMAGE = ("build", "protos", "--path", "protos/healthcode", "--exclude-source-info", "-o", "protos/released.binpb")
 
 
 def main() -> int:
@@ -101,13 +108,12 @@ def main() -> int:
         differing = stale()
         for path in differing:
             sys.stderr.write(f"protos/{path}: not what the schema generates; run: python scripts/gen.py\n")
-        return 1 if differing else 0
+        clean = [buf(*command) for command in (LINT, FORMAT, BREAKING)]
+        return 0 if all(clean) and not differing else 1
     if arguments.release:
-        buf("breaking", "protos", "--against", str(RELEASED))
-        buf("build", "protos", "--path", "protos/healthcode", "--exclude-source-info", "-o", str(RELEASED))
-        return 0
+        return 0 if buf(*BREAKING) and buf(*IMAGE) else 1
     renew()
-    return 0
+    return 0 if buf(*LINT) else 1
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ def test_a_changed_or_extra_generated_file_is_noticed(tmp_path: Path, monkeypatc
 
 
 def test_lint_and_format_are_clean() -> None:
-    lint = buf("lint", "protos")
+    lint = buf(*gen.LINT)
     assert (lint.returncode, lint.stdout) == (0, "")
-    layout = buf("format", "--diff", "--exit-code", "protos", "--path", "protos/healthcode")
+    layout = buf(*gen.FORMAT)
     assert (layout.returncode, layout.stdout) == (0, "")
 
 
@@ -61,7 +61,7 @@ def test_another_streaming_rpc_would_be_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_breaks_the_clients_of_the_last_release() -> None:
-    found = buf("breaking", "protos", "--against", str(gen.RELEASED))
+    found = buf(*gen.BREAKING)
     assert (found.returncode, found.stdout) == (0, "")
 
 
@@ -72,7 +72,7 @@ def test_a_break_would_be_found(tmp_path: Path) -> None:
     text = schema.read_text()
     assert "MEASURE_MANUAL = 4;" in text
     schema.write_text(text.replace("MEASURE_MANUAL = 4;", "MEASURE_MANUAL = 5;"))
-    found = buf("breaking", str(copy), "--against", str(gen.RELEASED))
+    found = buf("breaking", str(copy), "--against", "protos/released.binpb")
     assert found.returncode != 0
     assert "verdict.proto" in found.stdout
 
