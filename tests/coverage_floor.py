@@ -1,0 +1,78 @@
+"""Prints coverage per room in a few lines and fails the run where a room is below its floor.
+
+Loaded by `make test` only (`pytest -p tests.coverage_floor`), after the JSON report of pytest-cov is written:
+
+- a room is a package of gateway/, or a module directly in it; `keys` is one room;
+- lines and branches are judged apart, each against the floor;
+- a room with a floor that was not measured at all fails too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLOORS = {"gateway/formats": 95.0, "gateway/trust": 95.0, "gateway/pipeline": 95.0}
+REPORT = Path("build/coverage.json")
+
+COUNTS = ("covered_lines", "num_statements", "covered_branches", "num_branches")
+
+
+def room_of(path: str) -> str:
+    """Return the room that a measured file belongs to."""
+    parts = Path(path).with_suffix("").parts
+    return parts[0] if parts[0] != "gateway" else "/".join(parts[:2])
+
+
+def by_room(report: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """Return room -> (percent of lines, percent of branches); a room without branches has 100."""
+    rooms: dict[str, Counter[str]] = {}
+    for path, measured in report["files"].items():
+        rooms.setdefault(room_of(path), Counter()).update({name: measured["summary"][name] for name in COUNTS})
+    return {
+        room: (
+            100.0 * n["covered_lines"] / (n["num_statements"] or 1) if n["num_statements"] else 100.0,
+            100.0 * n["covered_branches"] / n["num_branches"] if n["num_branches"] else 100.0,
+        )
+        for room, n in sorted(rooms.items())
+    }
+
+
+def below_floor(rooms: dict[str, tuple[float, float]]) -> list[str]:
+    """Return the rooms whose lines or branches are covered less than their floor asks."""
+    return [room for room, floor in FLOORS.items() if min(rooms.get(room, (0.0, 0.0))) < floor]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remove the last run's report, so that it is never taken for this one's."""
+    if not hasattr(session.config, "workerinput"):
+        REPORT.unlink(missing_ok=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn a passing run into a failing one if a room is below its floor."""
+    if hasattr(session.config, "workerinput") or session.exitstatus != pytest.ExitCode.OK:
+        return
+    if not REPORT.is_file() or below_floor(by_room(json.loads(REPORT.read_bytes()))):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print a line per room, the ones below their floor in red."""
+    write = terminalreporter.write_line
+    terminalreporter.section("coverage: lines and branches, percent")
+    if not REPORT.is_file():
+        write("no coverage report was written", red=True)
+        return
+    rooms = by_room(json.loads(REPORT.read_bytes()))
+    for room, (lines, branches) in rooms.items():
+        floor = FLOORS.get(room)
+        note = f"   at least {floor:.0f}" if floor else ""
+        write(f"{room:24} {lines:6.1f} {branches:6.1f}{note}", red=bool(floor) and min(lines, branches) < (floor or 0))
+    for room in below_floor(rooms):
+        write(f"{room} is below its floor: the run fails", red=True)
