@@ -42,6 +42,7 @@ __all__ = [
     "Measure",
     "Profile",
     "Purpose",
+    "Revocations",
     "StatusPointer",
     "Step",
     "TrustedKey",
@@ -201,6 +202,10 @@ class IssuerProfile:
     """The issuer's statement -> common vocabulary. A statement that is not listed is UNKNOWN."""
 
 
+Revocations = Mapping[tuple[IssuerId, KeyId], Mapping[str, Instant | None]]
+"""(issuer, key id) -> revoked code id -> None (for good), or the instant before which codes are revoked."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuthenticCode:
     """A code whose signature is its issuer's, made with a key that may attest this kind of statement."""
@@ -212,10 +217,9 @@ class AuthenticCode:
 
 @dataclass(frozen=True, slots=True)
 class LiveCode:
-    """An authentic code inside its validity, with what its issuer says of it now."""
+    """An authentic code inside its validity and not revoked, with how old the issuer's word for it is."""
 
     authentic: AuthenticCode
-    state: CodeState
     assurance: Assurance
     freshness: Freshness
     observed_time: Instant | None

@@ -1,0 +1,130 @@
+"""Trust for the `hcgw verify` command: trust lists, single certificates, key sets named line by line."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.trust.snapshot import SIGNED_FORMATS, TrustSnapshot, snapshot_of
+from gateway.values import IssuerId, TrustedKey
+from keys.jwk import keys_from_jwks
+from keys.trust_list import (
+    IssuerRecord,
+    RevocationList,
+    TrustList,
+    TrustListInvalid,
+    parse_revocation_list,
+    parse_trust_list,
+)
+from keys.values import EARLIEST, Environment, KeyRefused
+from keys.x509 import key_from_certificate
+
+ANYONE = IssuerId("")
+"""The issuer of a certificate that is trusted for whatever issuer a code names."""
+
+
+class TrustSourceInvalid(ValueError):
+    """Something that should say whom to trust does not have the form for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """Whom to trust, from several sources, before a snapshot is made of it."""
+
+    records: tuple[IssuerRecord, ...] = ()
+    certificates: tuple[TrustedKey, ...] = ()
+
+    def snapshot(self) -> TrustSnapshot:
+        """Return everything as one snapshot that never expires."""
+        held = TrustList(
+            sequence=0, environment=Environment.TEST, issued=EARLIEST, expires=None, issuers=self.records, refused=()
+        )
+        return snapshot_of([held], unbound=self.certificates)
+
+
+def from_files(files: Iterable[Path]) -> Trusted:
+    """Return whom the files trust: trust lists (JSON), or certificates (PEM or DER) trusted for any issuer.
+
+    Raises: TrustSourceInvalid naming the file.
+    """
+    records: list[IssuerRecord] = []
+    certificates: list[TrustedKey] = []
+    for file in files:
+        try:
+            data = file.read_bytes()
+            if data.lstrip()[:1] == b"{":
+                records += parse_trust_list(data).issuers
+            else:
+                certificates.append(_certificate(_der_of(data)))
+        except OSError as unreadable:
+            raise TrustSourceInvalid(f"{file}: {unreadable.strerror or 'cannot be read'}") from unreadable
+        except (TrustListInvalid, KeyRefused, binascii.Error) as invalid:
+            raise TrustSourceInvalid(f"{file}: {invalid}") from invalid
+    return Trusted(tuple(records), tuple(certificates))
+
+
+def from_line(entries: object) -> Trusted:
+    """Return whom one line's `trust` member trusts. A key or certificate that cannot be used is trusted for nothing.
+
+    Raises: TrustSourceInvalid if an entry is neither {"certificate"} nor {"issuer", "jwks", "crl"?}.
+    """
+    if not isinstance(entries, list):
+        raise TrustSourceInvalid("trust must be a list")
+    records: dict[IssuerId, IssuerRecord] = {}
+    certificates: list[TrustedKey] = []
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(entry.get("certificate"), str):
+            try:
+                certificates.append(_certificate(base64.b64decode(entry["certificate"])))
+            except (binascii.Error, ValueError):
+                continue
+        elif isinstance(entry, dict) and isinstance(entry.get("issuer"), str) and isinstance(entry.get("jwks"), dict):
+            record = _issuer_of(IssuerId(entry["issuer"]), entry["jwks"], entry.get("crl"))
+            known = records.get(record.issuer)
+            records[record.issuer] = record if known is None else _joined(known, record)
+        else:
+            raise TrustSourceInvalid("an entry of trust is neither a certificate nor an issuer with a jwks")
+    return Trusted(tuple(records.values()), tuple(certificates))
+
+
+def _issuer_of(issuer: IssuerId, jwks: dict[str, object], crl: object) -> IssuerRecord:
+    if crl is None:
+        crl = []
+    if not isinstance(crl, list):
+        raise TrustSourceInvalid("crl must be a list")
+    taken, _ = keys_from_jwks(jwks, issuer=issuer)
+    try:
+        revocations = tuple(parse_revocation_list(one) for one in crl)
+    except TrustListInvalid as invalid:
+        raise TrustSourceInvalid(f"crl: {invalid}") from invalid
+    return _record(issuer, taken, revocations)
+
+
+def _joined(one: IssuerRecord, other: IssuerRecord) -> IssuerRecord:
+    return _record(one.issuer, (*one.keys, *other.keys), (*one.revocations, *other.revocations))
+
+
+def _record(issuer: IssuerId, keys: Sequence[TrustedKey], revocations: Sequence[RevocationList]) -> IssuerRecord:
+    return IssuerRecord(
+        issuer=issuer,
+        name=issuer,
+        division=None,
+        formats=frozenset(found.value for found in SIGNED_FORMATS),
+        keys=tuple(keys),
+        states={},
+        revocations=tuple(revocations),
+    )
+
+
+def _certificate(der: bytes) -> TrustedKey:
+    return key_from_certificate(der, issuer=ANYONE)
+
+
+def _der_of(data: bytes) -> bytes:
+    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+    if begin not in data:
+        return data
+    return base64.b64decode(data.split(begin, 1)[1].split(end, 1)[0])

@@ -1,0 +1,28 @@
+"""Instants from people and files: RFC 3339 as it is written in the wild."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gateway.values import Instant
+
+
+def parse_instant(text: str) -> Instant:
+    """Return the instant that `text` names: RFC 3339, also with "+0000" for an offset; without one it is UTC.
+
+    Raises: ValueError if it names none.
+    """
+    moment = datetime.fromisoformat(text.strip().upper())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return Instant(moment.timestamp())
+
+
+def format_instant(at: Instant) -> str:
+    """Return `at` as RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def now() -> Instant:
+    """Return the system clock's instant. The one place where the process reads it."""
+    return Instant(datetime.now(UTC).timestamp())

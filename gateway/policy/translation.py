@@ -1,0 +1,62 @@
+"""From the issuer's own words to the common vocabulary.
+
+- The issuer's state map on the trust list comes first: only the issuer knows what its orange means.
+- Then the defaults of the format, for words whose meaning its specification fixes.
+- Anything else is UNKNOWN, which no rule can turn into a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from gateway.values import AuthenticCode, CodeState, Format
+
+_COLOURS: Final[Mapping[str, CodeState]] = MappingProxyType(
+    {
+        "green": CodeState.GREEN,
+        "yellow": CodeState.YELLOW,
+        "red": CodeState.RED,
+        "under_review": CodeState.UNDER_REVIEW,
+        "unconfirmed": CodeState.UNCONFIRMED,
+        "stale_declaration": CodeState.STALE_DECLARATION,
+    }
+)
+"""docs/native-code.md, State."""
+
+_ATTESTATIONS: Final[Mapping[str, CodeState]] = MappingProxyType(
+    {
+        "vaccinated": CodeState.UNCONFIRMED,
+        "partly-vaccinated": CodeState.UNCONFIRMED,
+        "recovered": CodeState.UNCONFIRMED,
+        "tested-negative": CodeState.UNCONFIRMED,
+        "tested-positive": CodeState.RED,
+        "immunization": CodeState.UNCONFIRMED,
+    }
+)
+"""A certificate names no colour. A positive test is the one statement that must stop a person whatever the map says;
+a laboratory result or an attestation that was not read further may be one, so both stay UNKNOWN."""
+
+_DEFAULTS: Final[Mapping[Format, Mapping[str, CodeState]]] = MappingProxyType(
+    {
+        Format.NATIVE: _COLOURS,
+        Format.HCERT: _ATTESTATIONS,
+        Format.SHC: _ATTESTATIONS,
+        Format.VDSNC: _ATTESTATIONS,
+        Format.DIVOC: _ATTESTATIONS,
+    }
+)
+
+
+def translate(code: AuthenticCode) -> CodeState:
+    """Return what the issuer's statement means. UNKNOWN if nobody has said so.
+
+    A statement that the format itself fixes as RED stays RED even if the issuer's map says otherwise: the gateway
+    never improves a colour, and a map is configuration.
+    """
+    statement = code.claimed.statement
+    by_format = _DEFAULTS[code.claimed.format].get(statement, CodeState.UNKNOWN)
+    if by_format is CodeState.RED:
+        return by_format
+    return code.issuer.states.get(statement, by_format)

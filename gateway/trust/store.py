@@ -1,0 +1,70 @@
+"""Trust lists in files: loaded at the start, reloaded on demand, swapped whole or not at all.
+
+- A list that is missing or broken at the start refuses the start.
+- A list that is broken at a reload changes nothing: the old snapshot stays and the failure is told.
+- A list of another environment than the gateway's is refused: test keys never verify production codes.
+- A list never goes back: a sequence lower than the one held is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.values import Instant
+from keys.trust_list import TrustList, TrustListInvalid, parse_trust_list
+from keys.values import Environment
+
+from .snapshot import TrustSnapshot, snapshot_of
+
+
+class TrustUnavailable(Exception):
+    """The trust lists cannot be loaded. `file` and `why` are for the operator."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file}: {why}")
+        self.file = file
+        self.why = why
+
+
+class TrustStore:
+    """Holds the current snapshot. `current` is read once per request and used for its whole way."""
+
+    def __init__(self, files: Sequence[Path], environment: Environment, *, at: Instant) -> None:
+        """Load the lists. Raises: TrustUnavailable if there are none or any is missing, broken, foreign or expired."""
+        if not files:
+            raise TrustUnavailable("trust.lists", "no trust list is configured")
+        self._files = tuple(files)
+        self._environment = environment
+        self._sequences: dict[Path, int] = {}
+        self.current: TrustSnapshot = self._load(at, epoch=1)
+
+    def reload(self, *, at: Instant) -> TrustSnapshot:
+        """Load the lists anew and make them current. Raises: TrustUnavailable, and then the old ones stay."""
+        self.current = self._load(at, epoch=self.current.epoch + 1)
+        return self.current
+
+    def _load(self, at: Instant, *, epoch: int) -> TrustSnapshot:
+        lists = [self._read(file) for file in self._files]
+        try:
+            snapshot = snapshot_of(lists, epoch=epoch, loaded_time=at)
+        except ValueError as invalid:
+            raise TrustUnavailable(", ".join(map(str, self._files)), str(invalid)) from invalid
+        if snapshot.expired(at):
+            raise TrustUnavailable(", ".join(map(str, self._files)), "a trust list has expired")
+        self._sequences = {file: one.sequence for file, one in zip(self._files, lists, strict=True)}
+        return snapshot
+
+    def _read(self, file: Path) -> TrustList:
+        try:
+            found = parse_trust_list(file.read_bytes())
+        except OSError as unreadable:
+            raise TrustUnavailable(str(file), unreadable.strerror or "cannot be read") from unreadable
+        except TrustListInvalid as invalid:
+            raise TrustUnavailable(str(file), str(invalid)) from invalid
+        if found.environment is not self._environment:
+            raise TrustUnavailable(str(file), f"is a {found.environment} list, this gateway is {self._environment}")
+        held = self._sequences.get(file)
+        if held is not None and found.sequence < held:
+            raise TrustUnavailable(str(file), f"sequence {found.sequence} is older than the {held} that is held")
+        return found
