@@ -1,0 +1,133 @@
+"""What a receiving division makes of a code: measure, reasons and the step that stopped it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.errors import Reason, Step
+from gateway.policy.book import SHIPPED, PolicyBook, PolicyUnavailable
+from gateway.policy.rules import parse_rules
+from gateway.policy.store import PolicyStore
+from gateway.policy.translation import translate
+from gateway.status.observe import observe
+from gateway.values import CodeState, DivisionCode, Format, LiveCode, Measure
+from tests.unit.codes import AT, authentic
+
+ZHEJIANG = DivisionCode("330000")
+BOOK = PolicyBook.load(SHIPPED)
+
+
+def live(**changes: Any) -> LiveCode:
+    return observe(authentic(**changes), {}, AT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "division", "measure", "reasons", "stopped_at"),
+    [
+        ({}, "330000", Measure.PASS, (Reason.STATE_GREEN,), None),
+        ({}, "330106", Measure.PASS, (Reason.STATE_GREEN,), None),
+        (
+            {"statement": "yellow"},
+            "330000",
+            Measure.LIMITED,
+            (Reason.STATE_YELLOW, Reason.CONDITION_TEST_WITHIN_48_HOURS, Reason.CONDITION_HEALTH_MONITORING),
+            None,
+        ),
+        ({"statement": "red"}, "330000", Measure.DENY, (Reason.STATE_RED,), Step.POLICY),
+        ({"statement": "red"}, "110000", Measure.DENY, (Reason.STATE_RED,), Step.POLICY),
+        ({"statement": "under_review"}, "330000", Measure.MANUAL, (Reason.STATE_UNDER_REVIEW,), Step.POLICY),
+        ({"statement": "orange"}, "330000", Measure.MANUAL, (Reason.UNKNOWN_STATE,), Step.POLICY),
+        ({"statement": "unconfirmed"}, "330000", Measure.MANUAL, (Reason.NO_RULES,), Step.POLICY),
+        ({}, "110000", Measure.MANUAL, (Reason.NO_RULES,), Step.POLICY),
+        ({}, None, Measure.MANUAL, (Reason.NO_RULES,), Step.POLICY),
+        ({"statement": "red"}, None, Measure.MANUAL, (Reason.NO_RULES,), Step.POLICY),
+        ({"issue_time": AT - 90_000.0}, "330000", Measure.MANUAL, (Reason.STATUS_STALE,), Step.STATUS),
+        ({"issue_time": None}, "330000", Measure.MANUAL, (Reason.STATUS_STALE,), Step.STATUS),
+    ],
+)
+def test_a_state_and_a_division_make_a_measure(
+    changes: dict[str, Any], division: str | None, measure: Measure, reasons: tuple[Reason, ...], stopped_at: Step | None
+) -> None:
+    where = None if division is None else DivisionCode(division)
+    for _ in range(2):  # the second time from what was found before
+        decision = BOOK.decide(live(**changes), where, AT)
+        assert decision.measure is measure
+        assert decision.reasons == (*reasons, Reason.NOT_PUBLISHED)
+        assert decision.stopped_at is stopped_at
+        assert decision.decided_time == AT
+
+
+@pytest.mark.parametrize(
+    ("found", "statement", "states", "state"),
+    [
+        (Format.NATIVE, "green", {}, CodeState.GREEN),
+        (Format.NATIVE, "GREEN", {}, CodeState.UNKNOWN),
+        (Format.NATIVE, "orange", {"orange": CodeState.YELLOW}, CodeState.YELLOW),
+        (Format.NATIVE, "red", {"red": CodeState.GREEN}, CodeState.RED),
+        (Format.HCERT, "tested-positive", {"tested-positive": CodeState.GREEN}, CodeState.RED),
+        (Format.HCERT, "vaccinated", {}, CodeState.UNCONFIRMED),
+        (Format.HCERT, "vaccinated", {"vaccinated": CodeState.GREEN}, CodeState.GREEN),
+        (Format.HCERT, "green", {}, CodeState.UNKNOWN),
+        (Format.HCERT, "attested", {}, CodeState.UNKNOWN),
+        (Format.SHC, "laboratory", {}, CodeState.UNKNOWN),
+        (Format.SHC, "immunization", {}, CodeState.UNCONFIRMED),
+        (Format.DIVOC, "anything", {}, CodeState.UNKNOWN),
+    ],
+)
+def test_a_statement_is_translated_by_its_issuer_and_never_improved(
+    found: Format, statement: str, states: dict[str, CodeState], state: CodeState
+) -> None:
+    assert translate(authentic(format=found, statement=statement, states=states)) is state
+
+
+def test_every_state_but_green_is_kept_from_passing_by_every_shipped_rule() -> None:
+    for rules in BOOK.divisions:
+        for rule in rules.rules:
+            if rule.measure is Measure.PASS:
+                assert rule.states == {CodeState.GREEN}
+
+
+ONE = 'division="330000"\nversion="1"\n[[rule]]\nfrom=["*"]\nstates=["GREEN"]\nmeasure="PASS"\nsource="test"\n'
+
+
+def test_a_rule_for_the_county_counts_before_its_provinces() -> None:
+    county = parse_rules(ONE.replace("330000", "330106").replace("PASS", "MANUAL"))
+    book = PolicyBook([parse_rules(ONE), county])
+    assert book.decide(live(), DivisionCode("330106"), AT).measure is Measure.MANUAL
+    assert book.decide(live(), DivisionCode("330102"), AT).measure is Measure.PASS
+
+
+def test_two_files_for_one_division_are_refused() -> None:
+    with pytest.raises(ValueError, match="330000"):
+        PolicyBook([parse_rules(ONE), parse_rules(ONE)])
+
+
+@pytest.mark.parametrize("content", [None, b"division = 1", b"\xff\xfe"])
+def test_a_folder_without_good_rules_is_unavailable(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "330000.toml").write_bytes(content)
+    with pytest.raises(PolicyUnavailable):
+        PolicyBook.load(tmp_path)
+
+
+def test_two_files_of_one_division_are_unavailable(tmp_path: Path) -> None:
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text(ONE)
+    with pytest.raises(PolicyUnavailable):
+        PolicyBook.load(tmp_path)
+
+
+def test_a_broken_reload_keeps_the_rules_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "330000.toml"
+    file.write_text(ONE)
+    store = PolicyStore(tmp_path)
+    before = store.current
+    file.write_text("broken")
+    with pytest.raises(PolicyUnavailable):
+        store.reload()
+    assert store.current is before
+    file.write_text(ONE.replace('"1"', '"2"'))
+    assert store.reload().divisions[0].version == "2"
