@@ -164,7 +164,7 @@ class Sm2Verifier:
     apart: SM2 is randomised, so a signature identifies nothing. May be used by several threads at once.
 
     Args:
-        public_key: the point, 65 or 33 bytes.
+        public_key: the point, 65, 64 (x||y) or 33 bytes.
         signer_id: the ID that Z covers, at most 8190 bytes; may be empty. Unused if `z_mode` is False.
         z_mode: True if the issuer signs SM3(Z || M) as the standard says, False if it signs SM3(M).
         raw: True if signatures are r||s (64 bytes), False if they are DER.

@@ -1,7 +1,7 @@
 """The SM2 curve, and what a public point must be before it is a key.
 
-1. A key arrives as an uncompressed (0x04, 65 bytes) or compressed (0x02/0x03, 33 bytes) point. Every other form,
-   the hybrid ones (0x06/0x07) and infinity (0x00) among them, is refused.
+1. A key arrives as an uncompressed (0x04, 65 bytes) or compressed (0x02/0x03, 33 bytes) point, or as bare x||y
+   (64 bytes). Every other form, the hybrid ones (0x06/0x07) and infinity (0x00) among them, is refused.
 2. Coordinates are smaller than p: a point has one spelling per form.
 3. The point satisfies the curve's equation. The cofactor is 1, so that every such point but infinity has order n.
 
@@ -29,7 +29,7 @@ def public_point(encoded: bytes) -> bytes:
     """Bring a public key to its one registered form, or refuse it.
 
     Args:
-        encoded: a point as octets, 65 bytes (uncompressed) or 33 bytes (compressed).
+        encoded: a point as octets, 65 bytes (uncompressed), 64 (x||y) or 33 (compressed).
 
     Returns:
         The point uncompressed: 0x04, x, y; 65 bytes.
@@ -39,6 +39,8 @@ def public_point(encoded: bytes) -> bytes:
             more, NOT_ON_CURVE for a point (infinity too) that is not a key of this curve.
 
     """
+    if len(encoded) == 2 * FIELD_BYTES:
+        encoded = b"\x04" + encoded
     form = encoded[0] if encoded else None
     if form == 0:
         raise KeyRefused(KeyRefusal.NOT_ON_CURVE, "the point at infinity")
@@ -54,7 +56,7 @@ def public_point(encoded: bytes) -> bytes:
         if y & 1 != form & 1:
             y = P - y
         return b"\x04" + encoded[1:] + y.to_bytes(FIELD_BYTES, "big")
-    raise KeyRefused(KeyRefusal.MALFORMED, "an SM2 public key is a point of 65 or 33 bytes")
+    raise KeyRefused(KeyRefusal.MALFORMED, "an SM2 public key is a point of 65, 64 or 33 bytes")
 
 
 def _coordinate(octets: bytes) -> int:

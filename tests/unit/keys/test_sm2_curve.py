@@ -20,6 +20,10 @@ def test_compressed_point_is_the_same_key() -> None:
     assert public_point(bytes((3 - Y[-1] % 2,)) + X) == b"\x04" + X + (P - int.from_bytes(Y, "big")).to_bytes(32, "big")
 
 
+def test_bare_coordinates_are_the_same_key() -> None:
+    assert public_point(X + Y) == POINT
+
+
 BAD_POINTS: dict[str, tuple[Callable[[], bytes], KeyRefusal]] = {
     "off the curve": (lambda: POINT[:-1] + b"\x14", KeyRefusal.NOT_ON_CURVE),
     "a P-256 key": (p256_point, KeyRefusal.NOT_ON_CURVE),
@@ -31,7 +35,7 @@ BAD_POINTS: dict[str, tuple[Callable[[], bytes], KeyRefusal]] = {
     "y = 2^256 - 1": (lambda: b"\x04" + X + b"\xff" * 32, KeyRefusal.NON_CANONICAL),
     "compressed x = p": (lambda: b"\x03" + P.to_bytes(32, "big"), KeyRefusal.NON_CANONICAL),
     "hybrid": (lambda: bytes((6 + Y[-1] % 2,)) + X + Y, KeyRefusal.MALFORMED),
-    "no form": (lambda: X + Y, KeyRefusal.MALFORMED),
+    "no form, off the curve": (lambda: Y + X, KeyRefusal.NOT_ON_CURVE),
     "empty": (lambda: b"", KeyRefusal.MALFORMED),
     "short": (lambda: POINT[:-1], KeyRefusal.MALFORMED),
     "long": (lambda: POINT + b"\x00", KeyRefusal.MALFORMED),
