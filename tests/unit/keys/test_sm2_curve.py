@@ -37,7 +37,8 @@ BAD_POINTS: dict[str, tuple[Callable[[], bytes], KeyRefusal]] = {
     "hybrid": (lambda: bytes((6 + Y[-1] % 2,)) + X + Y, KeyRefusal.MALFORMED),
     "no form, off the curve": (lambda: Y + X, KeyRefusal.NOT_ON_CURVE),
     "empty": (lambda: b"", KeyRefusal.MALFORMED),
-    "short": (lambda: POINT[:-1], KeyRefusal.MALFORMED),
+    "short by one": (lambda: POINT[:-1], KeyRefusal.NOT_ON_CURVE),
+    "short by two": (lambda: POINT[:-2], KeyRefusal.MALFORMED),
     "long": (lambda: POINT + b"\x00", KeyRefusal.MALFORMED),
     "compressed, long": (lambda: b"\x02" + X + b"\x00", KeyRefusal.MALFORMED),
 }
