@@ -24,15 +24,12 @@ _LANE = 4
 def decode(text: bytes) -> bytes:
     """Return the bytes that `text` stands for; b"" for b"".
 
-    Guarantees that `text` is the only Base45 text of these bytes. Does not bound the size: the caller has.
-
-    Args:
-        text: Base45 letters only, without a prefix.
-
-    Raises:
-        CodeUnreadable: BAD_TEXT_ENCODING, the text is not Base45.
+    `text` is Base45 letters only, without a prefix. Guarantees that it is the only Base45 text of these bytes. Does not
+    bound the size: the caller has.
 
     Source: RFC 9285, sections 3 and 4.
+
+    Raises: CodeUnreadable with BAD_TEXT_ENCODING, the text is not Base45.
     """
     values = text.translate(_VALUES)
     if _NOT_A_LETTER in values:

@@ -52,19 +52,16 @@ _DECODERS: dict[int, Callable[[object, bool], object]] = {
 }
 
 
-def decode(data: bytes) -> object:
+def decode(data: bytes, *, finite: bool = True) -> object:
     """Return the one item that `data` encodes: int, float, str, bytes, bool, None, list, dict.
 
-    Guarantees the rules above. Does not check that the encoding is the shortest or the map keys sorted.
-
-    Args:
-        data: the encoded item.
-
-    Raises:
-        CodeUnreadable: TOO_LARGE, TOO_DEEP, DUPLICATE_KEY, NOT_UTF8, NOT_FINITE, TRAILING_BYTES, or BAD_CBOR for
-            everything else that is broken or not wanted.
+    Guarantees the rules above; with `finite` False all but the one about NaN, and then the caller calls
+    `require_finite` herself. Does not check that the encoding is the shortest or the map keys sorted.
 
     Source: RFC 8949, sections 3, 5.3 and 5.6.
+
+    Raises: CodeUnreadable with TOO_LARGE, TOO_DEEP, DUPLICATE_KEY, NOT_UTF8, NOT_FINITE, TRAILING_BYTES, or BAD_CBOR
+    for everything else that is broken or not wanted.
     """
     if len(data) > MAX_BYTES:
         raise CodeUnreadable(Reason.TOO_LARGE, "CBOR")
@@ -82,9 +79,8 @@ def decode(data: bytes) -> object:
     else:
         if source.tell() != len(data):
             raise CodeUnreadable(Reason.TRAILING_BYTES, "CBOR")
-        # A float starts with one of three bytes that UTF-8 never contains: without them there is no float to look at.
-        if b"\xf9" in data or b"\xfa" in data or b"\xfb" in data:
-            _require_finite(item)
+        if finite:
+            require_finite(item, data)
         return item
     # Outside the handler: cbor2's exception quotes the code and must not be chained to ours.
     raise CodeUnreadable(reason, "CBOR")
@@ -119,7 +115,14 @@ def _reason(error: Exception) -> Reason:
     return Reason.BAD_CBOR
 
 
-def _require_finite(item: object) -> None:
+def require_finite(item: object, encoded: bytes) -> None:
+    """Refuse NaN and infinity anywhere in `item`, which was decoded from `encoded`.
+
+    Raises: CodeUnreadable with NOT_FINITE.
+    """
+    # A float starts with one of three bytes that UTF-8 never contains: without them there is no float to look at.
+    if b"\xf9" not in encoded and b"\xfa" not in encoded and b"\xfb" not in encoded:
+        return
     pending = [item]
     while pending:
         value = pending.pop()

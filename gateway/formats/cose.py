@@ -81,13 +81,9 @@ def read_sign1(data: bytes) -> Sign1:
 
     Guarantees the rules above. Checks no signature, nothing of the payload, no length of the signature.
 
-    Args:
-        data: the encoded message.
-
-    Raises:
-        CodeUnreadable: what `cbor.decode` raises; BAD_ENVELOPE, not a COSE_Sign1; CRITICAL_HEADER.
-
     Source: RFC 9052, sections 2, 3, 4.2 and 4.4; RFC 8392, section 6; RFC 9864, section 2.
+
+    Raises: CodeUnreadable with what `cbor.decode` raises, BAD_ENVELOPE (not a COSE_Sign1) or CRITICAL_HEADER.
     """
     # 1
     if data.startswith(TAG_CWT + TAG_SIGN1):
@@ -139,9 +135,7 @@ def read_sign1(data: bytes) -> Sign1:
 def signed_bytes(protected: bytes, payload: bytes) -> bytes:
     """Return exactly what the signature of a COSE_Sign1 covers: the Sig_structure, without external data.
 
-    Args:
-        protected: the encoded protected header, b"" if it has no entries.
-        payload: the payload.
+    `protected` is the encoded protected header, b"" if it has no entries.
 
     Source: RFC 9052, section 4.4.
     """
@@ -160,12 +154,8 @@ def encode_sign1(
 ) -> bytes:
     """Sign `payload` and return the COSE_Sign1.
 
-    Args:
-        header: the protected header, written in the order given.
-        payload: what is signed.
-        sign: takes the Sig_structure and returns the signature.
-        unprotected: the unprotected header.
-        tags: what stands before the array: TAG_SIGN1, TAG_CWT + TAG_SIGN1 or nothing.
+    `header` is the protected header, written in the order given; `sign` takes the Sig_structure and returns the
+    signature; `tags` is what stands before the array: TAG_SIGN1, TAG_CWT + TAG_SIGN1, or nothing.
 
     Source: RFC 9052, sections 4.2 and 4.4.
     """

@@ -19,18 +19,14 @@ _RAW_WINDOW = -zlib.MAX_WBITS
 
 
 def inflate(data: bytes, *, raw: bool, limit: int) -> bytes:
-    """Return what `data` unpacks to, at most `limit` bytes.
+    """Return what `data`, one whole DEFLATE stream, unpacks to: at most `limit` bytes.
 
-    Args:
-        data: one whole DEFLATE stream.
-        raw: True for a bare stream (RFC 1951), False for one in a zlib wrapper (RFC 1950).
-        limit: the largest acceptable output in bytes.
-
-    Raises:
-        CodeUnreadable: BAD_COMPRESSION, not such a stream, or a truncated one; DECOMPRESSION_BOMB, the output would
-            exceed `limit`; TRAILING_BYTES, something follows the stream.
+    `raw` is True for a bare stream (RFC 1951), False for one in a zlib wrapper (RFC 1950).
 
     Source: RFC 1950, section 2.2; RFC 1951, section 3.2.3.
+
+    Raises: CodeUnreadable with BAD_COMPRESSION (not such a stream, or a truncated one), DECOMPRESSION_BOMB (the output
+    would exceed `limit`) or TRAILING_BYTES (something follows the stream).
     """
     stream = zlib.decompressobj(_RAW_WINDOW if raw else _ZLIB_WINDOW)
     try:
