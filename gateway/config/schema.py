@@ -1,0 +1,248 @@
+"""Every option: its section, type, range, default and meaning.
+
+Rules:
+
+- Nothing that trust rests on has a default.
+- A secret is a path to a file, never a value.
+- An option that is not here is refused.
+- Each option has a description: it ends in the JSON Schema and is told again, at length, in deploy/config/example.toml.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NewType, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from keys.values import Environment
+
+ENV_PREFIX = "HCGW__"
+
+SignerUri = NewType("SignerUri", str)
+"""Where the receipt key lives, as `keys.signer` understands it: ``file:<path of a PEM private key>``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to listen. Port 0 lets the system choose one."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+ENDPOINT_PATTERN = r"^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):[0-9]{1,5}$"
+
+
+def _endpoint(value: object) -> Endpoint:
+    if isinstance(value, Endpoint):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(ENDPOINT_PATTERN, value, re.ASCII):
+        raise ValueError('must be "host:port", IPv6 as "[::1]:8443"')
+    host, _, port = value.rpartition(":")
+    if int(port) > 65_535:
+        raise ValueError("must have a port of 0 to 65535")
+    return Endpoint(host.strip("[]"), int(port))
+
+
+def _signer_uri(value: str) -> str:
+    scheme, colon, rest = value.partition(":")
+    if not colon or not scheme.isalnum() or not rest:
+        raise ValueError('must be a signer URI such as "file:receipts.key.pem"')
+    return value
+
+
+ListenOn = Annotated[
+    Endpoint,
+    PlainValidator(_endpoint),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": ENDPOINT_PATTERN}),
+    NoDecode,  # in the environment too it is a plain string, not JSON
+]
+Signer = Annotated[SignerUri, AfterValidator(_signer_uri)]
+
+
+class MaxProfile(StrEnum):
+    """The most that any caller may be told."""
+
+    GATE = "GATE"
+    STAFF = "STAFF"
+
+
+class LogLevel(StrEnum):
+    """The least severe events that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Section(BaseModel):
+    """A section of the file: frozen, and nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServiceSection(Section):
+    """Which gateway this is."""
+
+    environment: Environment = Field(description="The world this gateway belongs to; each trust list must name it too.")
+    instance: str = Field(
+        default="hcgw", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Name of this process in its log lines."
+    )
+
+
+class TlsSection(Section):
+    """Mutual TLS: callers are who their certificate says they are."""
+
+    certificate_file: Path = Field(description="PEM chain that callers see.")
+    key_file: Path = Field(description="PEM private key of that certificate.")
+    client_ca_file: Path = Field(description="PEM authorities whose certificates callers must show.")
+
+
+class GrpcSection(Section):
+    """The gRPC edge."""
+
+    listen: ListenOn = Field(default=Endpoint("127.0.0.1", 8443), description="host:port of the gRPC server.")
+    tls: TlsSection | None = Field(default=None, description="Mutual TLS. Required unless plaintext is chosen.")
+    insecure_plaintext_on_loopback: bool = Field(
+        default=False, description="Serve without TLS, on a loopback address and in the test environment only."
+    )
+    default_deadline_s: float = Field(
+        default=3.0, gt=0, le=60, allow_inf_nan=False, description="Seconds for a call whose caller set no deadline."
+    )
+    lame_duck_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="Seconds of serving on after not ready, when told to stop.",
+    )
+    grace_s: float = Field(
+        default=10.0, ge=0, le=300, allow_inf_nan=False, description="Seconds that open calls get to end, after that."
+    )
+    reflection: bool = Field(default=False, description="Publish the schema to callers; test environment only.")
+
+    @model_validator(mode="after")
+    def _one_way_of_knowing_the_caller(self) -> Self:
+        if self.tls is None and not self.insecure_plaintext_on_loopback:
+            raise ValueError("either [grpc.tls] or insecure_plaintext_on_loopback = true is required")
+        if self.tls is not None and self.insecure_plaintext_on_loopback:
+            raise ValueError("insecure_plaintext_on_loopback must not be set beside [grpc.tls]")
+        if self.insecure_plaintext_on_loopback and not self.listen.is_loopback:
+            raise ValueError("insecure_plaintext_on_loopback needs a loopback address in listen")
+        return self
+
+
+class HttpSection(Section):
+    """The HTTP edge for operators: /metrics, /livez, /readyz, /.well-known/jwks.json."""
+
+    listen: ListenOn = Field(default=Endpoint("127.0.0.1", 9464), description="host:port of the HTTP server.")
+
+
+class TrustSection(Section):
+    """Whose signatures count."""
+
+    lists: tuple[Path, ...] = Field(min_length=1, description="Trust lists (JSON), all of service.environment.")
+
+
+class PolicySection(Section):
+    """What a state means here."""
+
+    directory: Path = Field(description="Folder with one policy file (TOML) per receiving division.")
+
+
+class DisclosureSection(Section):
+    """How much is said."""
+
+    max_profile: MaxProfile = Field(description="The most that any caller may be told.")
+
+
+class ReceiptsSection(Section):
+    """Proof of what was said."""
+
+    signer: Signer = Field(description="URI of the private key that signs receipts.")
+    issuer: str = Field(min_length=1, max_length=256, description="Name of this gateway in its receipts (`iss`).")
+
+
+class LogSection(Section):
+    """What is written to standard output."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="The least severe events that are written.")
+
+
+class Config(BaseSettings):
+    """The whole configuration, checked. Make it with `load`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        title="Configuration of the health-code gateway",
+    )
+
+    service: ServiceSection
+    grpc: GrpcSection
+    http: HttpSection = HttpSection()
+    trust: TrustSection
+    policy: PolicySection
+    disclosure: DisclosureSection
+    receipts: ReceiptsSection
+    log: LogSection = LogSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what `load` merged, so that the order of the sources is written down in one place."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _nothing_of_a_test_in_production(self) -> Self:
+        if self.service.environment is Environment.PRODUCTION:
+            if self.grpc.insecure_plaintext_on_loopback:
+                raise ValueError('grpc.insecure_plaintext_on_loopback is for service.environment = "test" only')
+            if self.grpc.reflection:
+                raise ValueError('grpc.reflection is for service.environment = "test" only')
+        return self

@@ -1,0 +1,205 @@
+"""The log events: one frozen type each.
+
+Rules:
+
+- What is not a field of one of these types cannot be logged: there is no free text and no "extra".
+- A field holds a number, an enumerated word, a name from the configuration or the trust list, or a place in our own
+  source. Never a code, a token, a caller's word, an address of a caller, or the text of an exception.
+- An event's name and fields are a contract with those who read the log: additions only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Severity = Literal["debug", "info", "warning", "error"]
+Part = Literal["config", "trust", "policy", "signer", "grpc", "http"]
+
+Frames = tuple[str, ...]
+"""Our own places in a traceback, innermost last: ``module:function:line``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened."""
+
+    name: ClassVar[str]
+    severity: ClassVar[Severity] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Starting(Event):
+    """The process has read its configuration and begins to load."""
+
+    name = "starting"
+    version: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRefused(Event):
+    """The gateway does not start. `where` is an option or a file, `why` our own words about it."""
+
+    name = "start_refused"
+    severity = "error"
+    part: Part
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustLoaded(Event):
+    """Trust lists are in force. `refused_keys` were on a list and not taken."""
+
+    name = "trust_loaded"
+    issuers: int
+    keys: int
+    refused_keys: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLoaded(Event):
+    """Rules are in force."""
+
+    name = "policy_loaded"
+    divisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignerLoaded(Event):
+    """The receipt key is usable."""
+
+    name = "signer_loaded"
+    issuer: str
+    key_id: str
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Serving(Event):
+    """Both edges are open, at these addresses of ours."""
+
+    name = "serving"
+    grpc: str
+    http: str
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessChanged(Event):
+    """/readyz and the gRPC health service changed their answer. `failing` names the checks that are not ok."""
+
+    name = "readiness_changed"
+    ready: bool
+    failing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadDone(Event):
+    """A reload put new trust lists and rules in force, together."""
+
+    name = "reload_done"
+    epoch: int
+    issuers: int
+    keys: int
+    divisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadRefused(Event):
+    """A reload changed nothing: what was in force stays. `why` says what is wrong with `file`."""
+
+    name = "reload_refused"
+    severity = "error"
+    part: Part
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining(Event):
+    """Told to stop: not ready from now on, still serving for `lame_duck_s`."""
+
+    name = "draining"
+    lame_duck_s: float
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Event):
+    """All calls have ended and both edges are closed."""
+
+    name = "stopped"
+    uptime_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswered(Event):
+    """An operator's request was answered. `route` is one of ours or "other"; no query, no address."""
+
+    name = "http_answered"
+    severity = "debug"
+    method: str
+    route: str
+    status: int
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RpcFailed(Event):
+    """A call ended in INTERNAL: a fault of ours. `exception` is a type's name, never its text."""
+
+    name = "rpc_failed"
+    severity = "error"
+    method: str
+    exception: str
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Unhandled(Event):
+    """An exception that nobody caught. `where` is the hook that saw it."""
+
+    name = "unhandled"
+    severity = "error"
+    where: Literal["main", "thread", "loop", "finaliser", "http"]
+    exception: str
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySpoke(Event):
+    """A library logged something; its text is withheld. `suppressed` records before it were left out (10 a second)."""
+
+    name = "library_spoke"
+    severity = "warning"
+    logger: str
+    level: str
+    exception: str
+    frames: Frames
+    suppressed: int
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.name: kind
+    for kind in (
+        Starting,
+        StartRefused,
+        TrustLoaded,
+        PolicyLoaded,
+        SignerLoaded,
+        Serving,
+        ReadinessChanged,
+        ReloadDone,
+        ReloadRefused,
+        Draining,
+        Stopped,
+        HttpAnswered,
+        RpcFailed,
+        Unhandled,
+        LibrarySpoke,
+    )
+}
+"""Every event there is, by its name in the log."""

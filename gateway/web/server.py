@@ -1,0 +1,155 @@
+"""The listening socket of the HTTP edge, its caps, and the headers of every answer.
+
+Rules:
+
+- aiohttp's plain server, without its router and its error pages: those repeat what was sent.
+- Request line and each header at most 2 KiB, 32 headers, no body; 64 connections; the first request within 10 s.
+- Every answer, errors too, has the same security headers and tells neither software nor version.
+- The access log is an event: method, page, status, duration. No query, no body, no address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+
+from .pages import TEXT, Answer, Pages, Question
+
+MAX_LINE: Final = 2_048
+MAX_HEADERS: Final = 32
+MAX_CONNECTIONS: Final = 64
+FIRST_REQUEST_S: Final = 10.0
+KEEPALIVE_S: Final = 75.0
+
+SECURITY_HEADERS: Final = {
+    "Server": "hcgw",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+Answered = Callable[[str, str, int, float], None]
+"""Told of each answer: method (GET, HEAD or other), page, status, seconds."""
+
+Failed = Callable[[BaseException], None]
+"""Told of a fault of ours; the caller only learns that there was one."""
+
+
+def response(answer: Answer) -> web.Response:
+    """Return `answer` with the headers that every answer has."""
+    headers = SECURITY_HEADERS | {"Content-Type": answer.content_type} | dict(answer.headers)
+    return web.Response(status=answer.status, body=answer.body, headers=headers)
+
+
+class _Connection(web.RequestHandler):
+    """One connection: capped, impatient, and without aiohttp's own error pages."""
+
+    __slots__ = ("asked",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.asked = False
+        asyncio.get_running_loop().call_later(FIRST_REQUEST_S, self._close_if_silent, transport)
+
+    def _close_if_silent(self, transport: asyncio.BaseTransport) -> None:
+        if not self.asked:
+            transport.close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 the library's signature
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        found = response(Answer("other", HTTPStatus(status), f"{HTTPStatus(status).phrase}\n".encode(), TEXT))
+        found.force_close()
+        return found
+
+
+class HttpServer:
+    """Serves `pages` on one address."""
+
+    def __init__(self, pages: Pages, *, answered: Answered, failed: Failed) -> None:
+        self._pages = pages
+        self._answered = answered
+        self._failed = failed
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen, and return the port (the system's choice if `port` is 0). Raises OSError if the address is taken."""
+        server = _Server(self._handle)
+        self._runner = web.ServerRunner(server)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1.0)
+        await site.start()
+        found: int = self._runner.addresses[0][1]
+        return found
+
+    async def stop(self) -> None:
+        """Stop listening and close all connections, giving open answers a second."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        started = time.perf_counter()
+        if isinstance(request.protocol, _Connection):
+            request.protocol.asked = True
+        try:
+            question = Question(
+                method=request.method,
+                path=request.path,
+                accept=request.headers.get("Accept", ""),
+                if_none_match=request.headers.get("If-None-Match", ""),
+                has_body=request.body_exists,
+            )
+            answer = await self._pages.answer(question)
+        except Exception as exc:  # noqa: BLE001 the edge: whatever it is, its text must not get out
+            self._failed(exc)
+            answer = Answer("other", HTTPStatus.INTERNAL_SERVER_ERROR, b"Internal Server Error\n")
+        method = request.method if request.method in {"GET", "HEAD"} else "other"
+        self._answered(method, answer.route, answer.status, time.perf_counter() - started)
+        found = response(answer)
+        if request.body_exists:
+            found.force_close()
+        return found
+
+
+class _Server(web.Server):
+    """Makes connections of our kind, up to the cap."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        super().__init__(handler)
+        self._silent = logging.getLogger("gateway.web.silent")
+        self._silent.disabled = True
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of a new connection."""
+        return _Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=KEEPALIVE_S,
+            logger=self._silent,
+            access_log=self._silent,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_LINE,
+            max_headers=MAX_HEADERS,
+            lingering_time=1.0,
+            auto_decompress=False,
+        )
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Note a connection; hang up on one too many."""
+        super().connection_made(handler, transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
