@@ -1,1 +1,16 @@
-"""Keys."""
+"""All handling of key material, in one package that can be audited by itself. It imports nothing of the gateway.
+
+From a list to an answer:
+
+- `values.py`          the words: issuer, key id, algorithm, use, a key that is trusted, why one is refused
+- `strict.py`          base64url and JSON, in one spelling each
+- `trust_document.py`  a trust list as it is written; `trust_reader.py` reads its structure
+- `trust_list.py`      the same with its keys made, and those that are refused
+- `jwk.py`, `x509.py`  a key from a JWK or a certificate (`der.py` walks it)
+- `algorithms.py`      one key, one algorithm: ECDSA there, the others in `ed25519.py`, `rsa.py`, `sm2.py`
+- `ring.py`            the keys, found in one look
+- `revocation.py`      lists of revoked ids, carried, not judged
+
+Beside them: `signer.py` (the gateway's own keys), `importing.py` and `vci.py` (building trust lists), `anchors/`
+(public anchors with their provenance). Never a private key in a file of this package.
+"""
