@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.values import Instant
+from keys.values import EARLIEST, LATEST
 
 
 def parse_instant(text: str) -> Instant:
     """Return the instant that `text` names: RFC 3339, also with "+0000" for an offset; without one it is UTC.
 
-    Raises: ValueError if it names none.
+    Raises: ValueError if it names none, or one outside 2000 to 2100, where no code can be valid.
     """
     moment = datetime.fromisoformat(text.strip().upper())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return Instant(moment.timestamp())
+    at = Instant(moment.timestamp())
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError("outside 2000 to 2100")
+    return at
 
 
 def format_instant(at: Instant) -> str:

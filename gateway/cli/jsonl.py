@@ -152,7 +152,7 @@ def _instant_of(at: object) -> Instant:
         raise LineInvalid("at must be an RFC 3339 string")
     try:
         return parse_instant(at)
-    except (ValueError, OverflowError) as invalid:
+    except ValueError as invalid:
         raise LineInvalid("at is not RFC 3339") from invalid
 
 

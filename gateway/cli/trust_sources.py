@@ -11,14 +11,8 @@ from pathlib import Path
 from gateway.trust.snapshot import SIGNED_FORMATS, TrustSnapshot, snapshot_of
 from gateway.values import IssuerId, TrustedKey
 from keys.jwk import keys_from_jwks
-from keys.trust_list import (
-    IssuerRecord,
-    RevocationList,
-    TrustList,
-    TrustListInvalid,
-    parse_revocation_list,
-    parse_trust_list,
-)
+from keys.revocation import RevocationInvalid, RevocationList, revocation_list_from_crl
+from keys.trust_list import IssuerRecord, TrustList, TrustListInvalid, parse_trust_list
 from keys.values import EARLIEST, Environment, KeyRefused
 from keys.x509 import key_from_certificate
 
@@ -97,8 +91,8 @@ def _issuer_of(issuer: IssuerId, jwks: dict[str, object], crl: object) -> Issuer
         raise TrustSourceInvalid("crl must be a list")
     taken, _ = keys_from_jwks(jwks, issuer=issuer)
     try:
-        revocations = tuple(parse_revocation_list(one) for one in crl)
-    except TrustListInvalid as invalid:
+        revocations = tuple(revocation_list_from_crl(one) for one in crl)
+    except RevocationInvalid as invalid:
         raise TrustSourceInvalid(f"crl: {invalid}") from invalid
     return _record(issuer, taken, revocations)
 

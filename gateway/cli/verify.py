@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import IO, Annotated, NoReturn
 
 import typer
 
@@ -36,7 +36,7 @@ def verify(
 ) -> None:
     """Verify a code offline. Exit status: 0 PASS, 1 any other measure, 2 usage.
 
-    Examples:
+    For example:
 
       hcgw verify --trust trust.json --division 330000 'HCI1:...'
 
@@ -54,7 +54,7 @@ def verify(
         pipeline = Pipeline(FixedTrust(from_files(trust or ()).snapshot()), held)
     except (TrustSourceInvalid, PolicyUnavailable) as invalid:
         _refuse(str(invalid))
-    except (ValueError, OverflowError):
+    except ValueError:
         _refuse("--at must be RFC 3339, as in 2021-06-01T12:00:00Z")
     where = None if division is None else DivisionCode(division)
     if jsonl is not None:
@@ -74,14 +74,22 @@ def verify(
 
 
 def _many(name: str, pipeline: Pipeline, held: PolicyStore, at: Instant | None, division: DivisionCode | None) -> None:
+    if name == "-":
+        _answer(sys.stdin.buffer, pipeline, held, at, division)
+        return
     try:
-        lines = sys.stdin.buffer if name == "-" else Path(name).open("rb")
+        with Path(name).open("rb") as lines:
+            _answer(lines, pipeline, held, at, division)
     except OSError as unreadable:
         _refuse(f"{name}: {unreadable.strerror}")
-    with lines:
-        for line in answer_lines(lines, default=pipeline, policies=held, clock=now, at=at, division=division):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+
+
+def _answer(
+    lines: IO[bytes], pipeline: Pipeline, held: PolicyStore, at: Instant | None, division: DivisionCode | None
+) -> None:
+    for line in answer_lines(lines, default=pipeline, policies=held, clock=now, at=at, division=division):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def _print(decision: Decision, *, as_json: bool) -> None:

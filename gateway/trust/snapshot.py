@@ -22,8 +22,9 @@ from gateway.values import (
     Revocations,
     TrustedKey,
 )
+from keys.revocation import RevocationList
 from keys.ring import KeyRing
-from keys.trust_list import IssuerRecord, RefusedKey, RevocationList, TrustList
+from keys.trust_list import IssuerRecord, RefusedKey, TrustList
 from keys.values import EARLIEST
 
 SIGNED_FORMATS = frozenset(found for found in Format if found is not Format.UNKNOWN)

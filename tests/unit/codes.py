@@ -63,6 +63,8 @@ def profile(**changes: Any) -> IssuerProfile:
     return replace(good, **changes)
 
 
-def authentic(*, states: dict[str, CodeState] | None = None, by: TrustedKey | None = None, **changes: Any) -> AuthenticCode:
+def authentic(
+    *, states: dict[str, CodeState] | None = None, by: TrustedKey | None = None, **changes: Any
+) -> AuthenticCode:
     """Return an authentic code of Guizhou."""
     return AuthenticCode(claimed(**changes), profile(states=states or {}), by or key())

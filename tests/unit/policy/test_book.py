@@ -49,7 +49,11 @@ def live(**changes: Any) -> LiveCode:
     ],
 )
 def test_a_state_and_a_division_make_a_measure(
-    changes: dict[str, Any], division: str | None, measure: Measure, reasons: tuple[Reason, ...], stopped_at: Step | None
+    changes: dict[str, Any],
+    division: str | None,
+    measure: Measure,
+    reasons: tuple[Reason, ...],
+    stopped_at: Step | None,
 ) -> None:
     where = None if division is None else DivisionCode(division)
     for _ in range(2):  # the second time from what was found before

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import CodeStopped, Reason
 from gateway.status.observe import MAX_CLOCK_SKEW, observe
-from gateway.values import Assurance, Freshness, Instant, Revocations, StatusPointer
+from gateway.values import Assurance, Format, Freshness, Instant, Revocations, StatusPointer
 from tests.unit.codes import AT, GUIZHOU, KEY_ID, authentic, key
 
 
@@ -27,6 +27,7 @@ def test_a_good_code_is_live_and_says_that_nothing_is_published() -> None:
         ({"not_before": Instant(AT + MAX_CLOCK_SKEW + 1)}, Reason.NOT_YET_VALID),
         ({"expire_time": AT}, Reason.EXPIRED),
         ({"expire_time": Instant(AT - 0.5)}, Reason.EXPIRED),
+        ({"expire_time": Instant(AT - 0.5), "format": Format.HCERT}, Reason.EXPIRED),
         ({"status_pointer": StatusPointer("https://status.example/1", 7)}, Reason.STATUS_UNAVAILABLE),
     ],
 )
@@ -44,6 +45,7 @@ def test_the_codes_own_times_and_pointer_stop_it(changes: dict[str, Any], reason
         {"expire_time": None},
         {"issue_time": None},
         {"expire_time": Instant(AT + 0.5)},
+        {"expire_time": AT, "format": Format.HCERT},
     ],
 )
 def test_the_edges_of_validity_are_inside(changes: dict[str, Any]) -> None:

@@ -1,0 +1,140 @@
+"""The contract of `hcgw verify --jsonl`: one answer a line, in order, whatever the lines hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import pytest
+
+from gateway.cli import jsonl
+from tests.conformance.questions import NOBODY, POLICIES, ask, ask_raw
+from tests.unit.codes import AT
+
+STEPS = ["decode", "signature", "key_usage", "validity", "status", "policy"]
+
+
+def test_an_answer_has_exactly_the_members_of_the_contract() -> None:
+    (answer,) = ask([{"id": "one", "code": "hello"}])
+    assert list(answer) == ["id", "format", "measure", "state", "reasons", "issuer", "steps"]
+    assert list(answer["steps"]) == STEPS
+    assert answer == {
+        "id": "one",
+        "format": "unknown",
+        "measure": "MANUAL",
+        "state": "UNKNOWN",
+        "reasons": ["UNRECOGNISED"],
+        "issuer": None,
+        "steps": dict.fromkeys(STEPS, "not_reached") | {"decode": "refused"},
+    }
+
+
+@pytest.mark.parametrize("question_id", ["text", 7, 1.5, None, True, ["a"], {"b": 1}])
+def test_the_id_comes_back_as_it_was(question_id: object) -> None:
+    assert ask([{"id": question_id, "code": "hello"}])[0]["id"] == question_id
+
+
+def test_bytes_that_are_not_text_come_as_base64() -> None:
+    code = base64.b64encode(b"\xff\x00HC1:").decode()
+    assert ask([{"id": 1, "code_base64": code}])[0]["reasons"] == ["UNRECOGNISED"]
+    assert ask([{"id": 1, "code_base64": ""}])[0]["reasons"] == ["EMPTY_CODE"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b"{}",
+        b'{"id": 1}',
+        b'{"code": "x"}',
+        b'{"id": 1, "code": 7}',
+        b'{"id": 1, "code": null}',
+        b'{"id": 1, "code": "x", "code_base64": "eA=="}',
+        b'{"id": 1, "code_base64": "%%%"}',
+        b'{"id": 1, "code": "x", "code": "y"}',
+        b'{"id": 1, "code": "x", "extra": 1}',
+        b'{"id": NaN, "code": "x"}',
+        b'{"id": 1, "code": "x", "at": 7}',
+        b'{"id": 1, "code": "x", "at": "soon"}',
+        b'{"id": 1, "code": "x", "at": "0001-01-01T00:00:00+23:59"}',
+        b'{"id": 1, "code": "x", "division": "33"}',
+        b'{"id": 1, "code": "x", "division": 330000}',
+        b'{"id": 1, "code": "x", "trust": {}}',
+        b'{"id": 1, "code": "x", "trust": [7]}',
+        b'{"id": 1, "code": "x", "trust": [{"certificate": 7}]}',
+        b'{"id": 1, "code": "x", "trust": [{"issuer": "i"}]}',
+        b'{"id": 1, "code": "x", "trust": [{"issuer": "i", "jwks": {"keys": []}, "crl": [7]}]}',
+        b'{"id": 1, "code": "x", "trust": [{"issuer": "i", "jwks": {"keys": []}, "crl": {}}]}',
+        b"[" * 100_000,
+        b'{"id": ' + b"9" * 10_000 + b', "code": "x"}',
+    ],
+)
+def test_a_line_that_is_no_question_is_answered_in_its_place(line: bytes) -> None:
+    good = b'{"id": "good", "code": "hello"}'
+    before, answer, after = ask_raw(good + b"\n" + line + b"\n" + good)
+    assert list(answer) == ["id", "error"]
+    assert answer["id"] is None
+    assert answer["error"]
+    assert before == after
+    assert before["id"] == "good"
+
+
+def test_a_line_beyond_the_bound_is_answered_and_the_next_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 64)
+    long = b'{"id": 1, "code": "' + b"x" * 500 + b'"}\n'
+    answers = ask_raw(long + b'{"id": 2, "code": "hello"}\n' + long.rstrip())
+    assert [answer.get("id") for answer in answers] == [None, 2, None]
+
+
+def test_empty_lines_ask_nothing() -> None:
+    assert ask_raw(b"\n  \n\r\n") == []
+
+
+def test_lone_surrogates_in_a_code_are_a_verdict() -> None:
+    (answer,) = ask_raw(b'{"id": 1, "code": "HC1:\\ud800"}')
+    assert (answer["id"], answer["measure"], answer["steps"]["decode"]) == (1, "MANUAL", "refused")
+
+
+@pytest.mark.parametrize(
+    "at", ["2021-05-06T18:00:00Z", "2021-05-06T18:00:00+0000", "2021-05-06 20:00:00+02:00", "2021-05-06T18:00:00.25"]
+)
+def test_an_instant_may_be_spelt_in_the_ways_of_the_wild(at: str) -> None:
+    assert "error" not in ask([{"id": 1, "code": "hello", "at": at}])[0]
+
+
+def test_an_unexpected_failure_tells_its_type_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> object:
+        raise KeyError("Zhang San")
+
+    monkeypatch.setattr(jsonl, "read_question", broken)
+    (line,) = ask_raw(b'{"id": 1, "code": "x"}')
+    assert line == {"id": None, "error": "internal: KeyError"}
+
+
+def test_lines_are_answered_as_they_come() -> None:
+    class Endless(io.RawIOBase):
+        asked = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            self.asked += 1
+            return json.dumps({"id": self.asked, "code": "hello"}).encode() + b"\n"
+
+    lines = Endless()
+    answers = jsonl.answer_lines(
+        lines,  # type: ignore[arg-type]  # only readline is asked of it
+        default=NOBODY,
+        policies=POLICIES,
+        clock=lambda: AT,
+        at=None,
+        division=None,
+    )
+    assert json.loads(next(answers))["id"] == 1
+    assert lines.asked == 1
