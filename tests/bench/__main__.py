@@ -1,0 +1,108 @@
+"""`make bench`: prints a table, writes build/bench.json, exits 1 if a ratio misses its limit.
+
+build/bench.json is name -> {value, unit, limit, ratio, spread, note}: `value` in `unit`; `ratio` to what the name is
+measured against, the median of the rounds; `spread` its least and greatest; `limit` the least ratio that will do, or
+null. What could not be measured has null there, and the note says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from .beside import LEAST, RIVALS, NotMeasured, compare
+from .codes import KINDS, make
+from .rooms import measure
+
+OUTPUT = Path(__file__).resolve().parent.parent.parent / "build" / "bench.json"
+PER_SECOND = "verifications/s"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the table."""
+
+    value: float | None
+    unit: str
+    limit: float | None
+    ratio: float | None
+    spread: tuple[float, float] | None = None
+    note: str = ""
+
+    @property
+    def misses(self) -> bool:
+        """Whether it was measured and is not good enough."""
+        return self.limit is not None and self.ratio is not None and self.ratio < self.limit
+
+
+def rooms_results(names: list[str], count: int, rounds: int) -> dict[str, Result]:
+    """Return what each kind of code costs through the six rooms, and raw."""
+    results: dict[str, Result] = {}
+    for name in names:
+        kind = KINDS[name]
+        made = make(kind, count)
+        measured = measure(kind, made, rounds)
+        raw, rooms, ratios = median(measured.raw) / count, median(measured.rooms) / count, measured.ratios
+        note = f"{raw * 1e6:.0f} us raw + {(rooms - raw) * 1e6:.0f} us"
+        results[name] = Result(1 / rooms, PER_SECOND, kind.limit, median(ratios), (ratios[0], ratios[-1]), note)
+    return results
+
+
+def rival_results(rounds: int) -> dict[str, Result]:
+    """Return how many times faster than each rival the gateway is."""
+    results: dict[str, Result] = {}
+    for rival in RIVALS:
+        name = f"beside_{rival}"
+        try:
+            found = compare(rival, rounds)
+        except NotMeasured as why:
+            results[name] = Result(None, PER_SECOND, LEAST, None, None, f"not measured: {why}")
+            continue
+        note = f"{found.gateway * 1e6:.0f} us, rival {found.rival * 1e6:.0f} us, {found.codes} DCC codes"
+        results[name] = Result(1 / found.gateway, PER_SECOND, LEAST, found.times_faster, None, note)
+    return results
+
+
+def show(results: dict[str, Result]) -> None:
+    """Print the table."""
+    table = Table(title="One core, CPU time. Rooms: raw signature checks over six rooms. Beside: times faster.")
+    for column in ("", PER_SECOND, "ratio", "spread", "at least", ""):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, result in results.items():
+        table.add_row(
+            name,
+            "-" if result.value is None else f"{result.value:,.0f}",
+            "-" if result.ratio is None else f"{result.ratio:.2f}",
+            "" if result.spread is None else "{:.2f}-{:.2f}".format(*result.spread),
+            "" if result.limit is None else f"{result.limit:.2f}",
+            result.note,
+            style="red" if result.misses else None,
+        )
+    Console().print(table)
+
+
+def main() -> int:
+    """Measure, print, write; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--codes", type=int, default=2_000, help="distinct codes of each kind (default 2000)")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of each measurement (default 11)")
+    parser.add_argument("--only", choices=KINDS, action="append", help="only this kind, and no rivals; may be repeated")
+    given = parser.parse_args()
+    results = rooms_results(given.only or list(KINDS), given.codes, given.rounds)
+    if not given.only:
+        results |= rival_results(given.rounds)
+    show(results)
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")
+    return 1 if any(result.misses for result in results.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
