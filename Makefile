@@ -41,8 +41,12 @@ bench: $(DEV) ## Measure the six rooms against raw signature checks and rivals; 
 fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how long and which)
 	@build/fuzz/bin/python -m tests.fuzz $(ARGS)
 
-serve: $(RUN) ## Serve with sample provinces on loopback, without the demonstration
-	@.venv/bin/hcgw serve $(ARGS)
+# What `make demo` wrote on its first run: sample provinces, their keys, a configuration for loopback.
+DEV_CONFIG := var/demo/hcgw.toml
+
+serve: $(RUN) ## Serve on loopback with the sample provinces that make demo made
+	@test -f $(DEV_CONFIG) || { echo "there is no $(DEV_CONFIG) yet: make demo ARGS=--once writes it" >&2; exit 1; }
+	@.venv/bin/hcgw serve --config $(DEV_CONFIG) $(ARGS)
 
 lock: build/lock/.installed ## Renew the locked dependencies in requirements/*.txt
 	@cd requirements && for set in run 'dev -c run.txt' 'build -c dev.txt' 'fuzz -c run.txt'; do \

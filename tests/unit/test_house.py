@@ -54,6 +54,7 @@ TABLE = {
     "gateway.web": Row((*WORDS, "gateway.watch", "gateway.trust", "gateway.receipts", "gateway.config")),
     "gateway.app": Row(("gateway", "keys")),
     "gateway.cli": Row(("gateway", "keys")),
+    "gateway.demo": Row(("gateway", "keys")),
     "gateway.__main__": Row(("gateway.cli",), ()),
     "gateway": Row((), ()),
     "keys": Row((), ("cryptography", "nacl", "cffi")),
