@@ -1,0 +1,80 @@
+"""Who asks: from the transport, never from the request.
+
+Rules:
+
+- Over mutual TLS: the certificate's first URI name (as SPIFFE ids are), else its first DNS name, else its common name.
+- In plaintext, which the server offers on loopback only: everyone is DEV_LOOPBACK, and only from loopback.
+- Anything else is nobody: NO_IDENTITY.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from typing import Final
+
+from gateway.errors import CallerRefused, RefusalReason
+from gateway.values import Caller, CallerId, CallerKind
+
+DEV_LOOPBACK: Final = Caller(CallerId("dev-loopback"), CallerKind.DEV_LOOPBACK)
+
+_current: ContextVar[Caller] = ContextVar("caller")
+
+
+def caller_of(auth: Mapping[str, Iterable[bytes]], peer: str) -> Caller:
+    """Return who is at the other end.
+
+    `auth` are the authentication properties of the connection, `peer` is the other end's address, both as grpc core
+    writes them ("ipv4:127.0.0.1:50123").
+
+    Raises: CallerRefused (NO_IDENTITY) if the connection does not tell.
+    """
+    security = tuple(auth.get("transport_security_type", ()))
+    if security == (b"ssl",):
+        name = _first_name(auth)
+        if name:
+            return Caller(CallerId(name), CallerKind.TLS_PEER)
+    elif security == (b"insecure",) and _is_loopback(peer):
+        return DEV_LOOPBACK
+    raise CallerRefused(RefusalReason.NO_IDENTITY)
+
+
+def enter(caller: Caller) -> None:
+    """Make `caller` the one of the running call."""
+    _current.set(caller)
+
+
+def current_caller() -> Caller:
+    """Return the caller of the running call.
+
+    Raises: CallerRefused (NO_IDENTITY) if none was established: a handler that is reached past the interceptors serves
+        nobody.
+    """
+    caller = _current.get(None)
+    if caller is None:
+        raise CallerRefused(RefusalReason.NO_IDENTITY)
+    return caller
+
+
+def _first_name(auth: Mapping[str, Iterable[bytes]]) -> str:
+    for property_name in ("x509_uri", "x509_dns", "x509_common_name"):
+        for value in auth.get(property_name, ()):
+            try:
+                name = value.decode("utf-8")
+            except UnicodeDecodeError:
+                continue
+            if name.isprintable() and 0 < len(name) <= 255:
+                return name
+    return ""
+
+
+def _is_loopback(peer: str) -> bool:
+    family, _, rest = peer.partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return False
+    host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

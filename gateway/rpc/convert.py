@@ -1,0 +1,75 @@
+"""Values -> messages: the only mapping code.
+
+Rules:
+
+- Enum numbers of the wire are those of the process; tests/unit/test_schema.py holds the tables together.
+- Messages are filled in place: a message handed to a constructor is copied.
+- A time that is not known is absent, never zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.disclosure import Disclosure, StaffDisclosure
+from gateway.values import DivisionCode, Format, Profile, Purpose
+
+if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from healthcode.interop.v1 import verification_service_pb2 as pb
+
+FORMAT_NUMBERS: Final = {word: number for number, word in enumerate(Format, start=1)}
+
+MAX_REASONS: Final = 8
+"""What the schema promises. The first reason decided; what is cut off are notes."""
+
+
+def fill_time(target: Timestamp | Duration, seconds: float) -> None:
+    """Write non-negative `seconds` into `target`, to the microsecond (a double of today resolves no more)."""
+    whole, micros = divmod(round(seconds * 1_000_000), 1_000_000)
+    target.seconds = whole
+    target.nanos = micros * 1_000
+
+
+def fill_verdict(verdict: pb.Verdict, said: Disclosure, request_id: str) -> None:
+    """Write what was `said` into the empty `verdict`; nothing that is not on the disclosure's type can get there."""
+    core = verdict.core
+    core.measure = said.measure  # type: ignore[assignment]  # an IntEnum is its number
+    core.reasons.extend(said.reasons[:MAX_REASONS])  # type: ignore[arg-type]
+    fill_time(core.decided_time, said.decided_time)
+    core.request_id = request_id
+    if isinstance(said, StaffDisclosure):
+        _fill_staff(verdict.staff, said)
+    else:
+        verdict.gate.SetInParent()
+
+
+def _fill_staff(staff: pb.StaffDisclosure, said: StaffDisclosure) -> None:
+    staff.state = said.state  # type: ignore[assignment]
+    staff.issuer = said.issuer or ""
+    staff.issuer_division = said.issuer_division or ""
+    staff.format = FORMAT_NUMBERS[said.format]  # type: ignore[assignment]
+    staff.assurance = said.assurance or 0  # type: ignore[assignment]
+    staff.rule_version = said.rule_version or ""
+    if said.observed_time is not None:
+        fill_time(staff.observed_time, said.observed_time)
+    if said.status_age is not None:
+        fill_time(staff.status_age, said.status_age)
+    if said.valid_until is not None:
+        fill_time(staff.valid_until_time, said.valid_until)
+
+
+def profile_of(number: int) -> Profile:
+    """Return the profile of a checked request; unset is the least."""
+    return Profile(number or Profile.GATE)
+
+
+def purpose_of(number: int) -> Purpose:
+    """Return the purpose of a checked request."""
+    return Purpose(number)
+
+
+def division_of(text: str) -> DivisionCode | None:
+    """Return the receiving division of a checked request; unset is None."""
+    return DivisionCode(text) if text else None

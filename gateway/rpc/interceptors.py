@@ -1,0 +1,302 @@
+"""What happens to every call, whatever it asks: one visible list, outermost first.
+
+1. `ErrorShield`   nothing but our own statuses leaves the gateway
+2. `Observation`   counts, codes, seconds
+3. `Identity`      who asks, where the method's row demands it
+4. `Deadline`      time to answer
+5. `RequestSize`   bytes to read
+
+Rules:
+
+- Each step wraps a call once per method, not once per call.
+- A stream's handler is run as a coroutine that writes its answers, so that a step encloses the whole stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import grpc
+
+from gateway.rpc import callers
+from gateway.rpc.errors import Draining, MethodUnknown, OutOfTime, RequestTooLarge
+from gateway.rpc.methods import METHODS, MethodRow
+from gateway.rpc.observer import Observer
+from gateway.rpc.running import RunningCalls
+from gateway.rpc.settings import GrpcSettings
+from gateway.rpc.status import code_of, grpc_status_of
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Call = Callable[[Any, Context], Awaitable[Any]]
+    """(request, or iterator of requests) and context -> answer, or None after a stream's answers were written."""
+
+
+class Step(grpc.aio.ServerInterceptor, ABC):
+    """One step that encloses every call."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, Handler] = {}
+
+    @abstractmethod
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:
+        """Return `call` with this step around it."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """See grpc.aio.ServerInterceptor."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            wrapped = self._wrap(handler, method)
+        return wrapped
+
+    def _wrap(self, handler: Handler | None, method: str) -> Handler:
+        row = METHODS.get(method)
+        if handler is None or row is None:
+            return _NO_SUCH_METHOD
+        wrapped = _rewrapped(handler, lambda call: self.enclose(call, method, row))
+        self._wrapped[method] = wrapped
+        return wrapped
+
+
+class ErrorShield(Step):
+    """Lets nothing out but our own statuses, and keeps the book of running calls.
+
+    Without it grpc sends the text of an uncaught exception to the caller, and such a text may hold a name.
+    """
+
+    def __init__(self, running: RunningCalls, observer: Observer) -> None:
+        super().__init__()
+        self._running = running
+        self._observer = observer
+
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:
+        """See Step."""
+        running, observer = self._running, self._observer
+
+        async def shielded(request: Any, context: Context) -> Any:
+            with running.entered(long=row.long):
+                try:
+                    return await call(request, context)
+                except grpc.aio.AbortError:
+                    raise
+                except asyncio.CancelledError:
+                    if not (running.draining and row.long):
+                        raise
+                    failure: Exception = Draining()
+                except Exception as error:  # noqa: BLE001 the outermost step: whatever it is, its text stays here
+                    failure = error
+                if code_of(failure) is grpc.StatusCode.INTERNAL:
+                    observer.rpc_failed(method, failure)
+                return await context.abort_with_status(grpc_status_of(failure))
+
+        return shielded
+
+
+class Observation(Step):
+    """Tells the observer of every call of a known method."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:
+        """See Step."""
+        observer = self._observer
+
+        async def observed(request: Any, context: Context) -> Any:
+            began = time.monotonic()
+            observer.rpc_started(method)
+            code = grpc.StatusCode.OK
+            try:
+                if row.long:
+                    counting: Any = _CountingContext(context, observer, method)
+                    return await call(_counted(request, observer, method), counting)
+                observer.message_received(method)
+                answer = await call(request, context)
+                observer.message_sent(method)
+                return answer  # noqa: TRY300 an else block would hide that this is the end of the try
+            except grpc.aio.AbortError:
+                code = _code_sent(context)
+                raise
+            except BaseException as failure:
+                code = code_of(failure)
+                raise
+            finally:
+                observer.rpc_ended(method, code, time.monotonic() - began)
+
+        return observed
+
+
+class Identity(Step):
+    """Establishes the caller where the method's row demands one."""
+
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:  # noqa: ARG002
+        """See Step."""
+        if not row.identity:
+            return call
+
+        async def identified(request: Any, context: Context) -> Any:
+            callers.enter(callers.caller_of(context.auth_context(), context.peer()))
+            return await call(request, context)
+
+        return identified
+
+
+class Deadline(Step):
+    """Gives a call the caller's time, at most the configured; a stream its caller's only."""
+
+    def __init__(self, settings: GrpcSettings) -> None:
+        super().__init__()
+        self._longest = settings.default_deadline_s
+        self._least = settings.minimum_deadline_s
+
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:  # noqa: ARG002
+        """See Step."""
+        longest, least = self._longest, self._least
+
+        async def timed(request: Any, context: Context) -> Any:
+            left: float | None = context.time_remaining()
+            if left is not None and left < least:
+                raise OutOfTime
+            if row.long:
+                return await call(request, context)  # grpc cancels it when the caller's time is over
+            try:
+                async with asyncio.timeout(longest if left is None else min(left, longest)) as limit:
+                    return await call(request, context)
+            except TimeoutError:
+                if limit.expired():
+                    raise OutOfTime from None
+                raise
+
+        return timed
+
+
+class RequestSize(Step):
+    """Refuses a message of more bytes than are read. What is larger still, grpc core refuses by itself, untyped."""
+
+    def __init__(self, settings: GrpcSettings) -> None:
+        super().__init__()
+        self._most = settings.max_request_bytes
+
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:  # noqa: ARG002
+        """See Step."""
+        most = self._most
+
+        async def measured(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+            async for request in requests:
+                if _size(request) > most:
+                    raise RequestTooLarge
+                yield request
+
+        async def sized(request: Any, context: Context) -> Any:
+            if hasattr(request, "__aiter__"):
+                return await call(measured(request), context)
+            if _size(request) > most:
+                raise RequestTooLarge
+            return await call(request, context)
+
+        return sized
+
+
+def interceptors(settings: GrpcSettings, running: RunningCalls, observer: Observer) -> tuple[Step, ...]:
+    """Return the steps that enclose every call, outermost first."""
+    return (
+        ErrorShield(running, observer),
+        Observation(observer),
+        Identity(),
+        Deadline(settings),
+        RequestSize(settings),
+    )
+
+
+class _CountingContext:
+    """A stream's context that counts the answers written."""
+
+    __slots__ = ("_context", "_method", "_observer")
+
+    def __init__(self, context: Context, observer: Observer, method: str) -> None:
+        self._context = context
+        self._observer = observer
+        self._method = method
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def write(self, message: Any) -> None:
+        await self._context.write(message)
+        self._observer.message_sent(self._method)
+
+
+def _counted(request: Any, observer: Observer, method: str) -> Any:
+    """Return `request`, counted; of an iterator of requests, each when it is read."""
+    if hasattr(request, "__aiter__"):
+        return _counted_each(request, observer, method)
+    observer.message_received(method)
+    return request
+
+
+async def _counted_each(requests: AsyncIterator[Any], observer: Observer, method: str) -> AsyncIterator[Any]:
+    async for request in requests:
+        observer.message_received(method)
+        yield request
+
+
+def _size(request: Any) -> int:
+    """Bytes of a request: ours are still encoded, those of health and reflection are messages."""
+    return len(request) if isinstance(request, bytes) else int(request.ByteSize())
+
+
+_CODES: Final[dict[object, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def _code_sent(context: Context) -> grpc.StatusCode:
+    """Return the code that a call was aborted with; grpc.aio keeps its number."""
+    return _CODES.get(context.code(), grpc.StatusCode.UNKNOWN)
+
+
+def _as_call(behaviour: Any) -> Call:
+    """Return a handler's behaviour as a coroutine that writes its answers."""
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour  # type: ignore[no-any-return]
+
+    async def written(request: Any, context: Context) -> None:
+        async for answer in behaviour(request, context):
+            await context.write(answer)
+
+    return written
+
+
+def _rewrapped(handler: Handler, enclose: Callable[[Call], Call]) -> Handler:
+    """Return `handler` with its behaviour enclosed; its serializers stay."""
+    kinds = (
+        ("unary_unary", grpc.unary_unary_rpc_method_handler),
+        ("unary_stream", grpc.unary_stream_rpc_method_handler),
+        ("stream_unary", grpc.stream_unary_rpc_method_handler),
+        ("stream_stream", grpc.stream_stream_rpc_method_handler),
+    )
+    for name, make in kinds:
+        behaviour = getattr(handler, name)
+        if behaviour is not None:
+            enclosed: Any = enclose(_as_call(behaviour))
+            return make(enclosed, handler.request_deserializer, handler.response_serializer)
+    return _NO_SUCH_METHOD
+
+
+async def _refuse_unknown(_requests: object, context: Context) -> NoReturn:
+    await context.abort_with_status(grpc_status_of(MethodUnknown()))
+
+
+_NO_SUCH_METHOD: Final[grpc.RpcMethodHandler[Any, Any]] = grpc.stream_stream_rpc_method_handler(_refuse_unknown)
+"""For names that nobody serves. As a stream of bytes it fits whatever the caller meant to call."""

@@ -1,0 +1,128 @@
+"""The gRPC server: start, readiness, drain.
+
+Rules:
+
+- Mutual TLS, or plaintext on loopback under its ugly name; never anything else.
+- The health service says NOT_SERVING until told otherwise, per service and for the whole ("").
+- A stop waits for every handler, also those that have already sent their status, up to the grace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.interceptors import interceptors
+from gateway.rpc.methods import HEALTH, VERIFICATION
+from gateway.rpc.observer import NobodyObserves, Observer
+from gateway.rpc.running import RunningCalls
+from gateway.rpc.servicer import VerificationServicer
+from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
+from gateway.rpc.validation import compile_rules
+
+SERVICES: Final = ("", VERIFICATION)
+"""What the health service knows."""
+
+
+class GrpcServer:
+    """One grpc.aio server. Make, start and stop it in the same event loop."""
+
+    def __init__(
+        self, settings: GrpcSettings, desk: Callable[[], VerificationDesk], observer: Observer | None = None
+    ) -> None:
+        self._settings = settings
+        self._running = RunningCalls()
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            interceptors=interceptors(settings, self._running, observer or NobodyObserves()),
+            options=settings.channel_options(),
+        )
+        self._server.add_generic_rpc_handlers((VerificationServicer(desk).handlers(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if settings.reflection:
+            reflection.enable_server_reflection((VERIFICATION, HEALTH, reflection.SERVICE_NAME), self._server)
+        self._stopped: asyncio.Task[bool] | None = None
+
+    async def start(self) -> int:
+        """Listen, with the health service saying NOT_SERVING. Return the port.
+
+        Raises: ServingRefused if the settings are unsafe, a PEM file cannot be used or the address cannot be had.
+        """
+        compile_rules()
+        await self.set_serving(serving=False)
+        try:
+            port = self._bind()
+        except ServingRefused:
+            await self._server.stop(None)
+            raise
+        await self._server.start()
+        return port
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """Tell the health service's askers. Without effect once the server is stopping."""
+        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in SERVICES:
+            await self._health.set(service, state)
+
+    async def stop(self) -> bool:
+        """Drain; return whether every call ended by itself. May be called again: all wait for the one drain.
+
+        1. Health says NOT_SERVING for good, so that load balancers look elsewhere.
+        2. Lame duck: everything is served on, for those that have not noticed yet.
+        3. Streams are told to end (UNAVAILABLE), new calls are refused, running ones get the grace.
+        4. Handlers that have sent their status already are waited for within the same grace.
+        5. What is left is cancelled.
+        """
+        if self._stopped is None:
+            self._stopped = asyncio.create_task(self._drain())
+        return await asyncio.shield(self._stopped)
+
+    async def _drain(self) -> bool:
+        loop = asyncio.get_running_loop()
+        await self._health.enter_graceful_shutdown()  # 1
+        await asyncio.sleep(self._settings.lame_duck_s)  # 2
+        end = loop.time() + self._settings.grace_s
+        self._running.end_long_calls()  # 3
+        await self._server.stop(self._settings.grace_s)
+        idle = await self._running.wait_until_idle(max(0.0, end - loop.time()))  # 4
+        if not idle:
+            self._running.cancel()  # 5
+            await self._running.wait_until_idle(1.0)
+        return idle
+
+    def _bind(self) -> int:
+        settings = self._settings
+        address = settings.address()
+        try:
+            if settings.tls is not None:
+                if settings.insecure_plaintext_on_loopback:
+                    raise ServingRefused("insecure_plaintext_on_loopback must not be set beside TLS")
+                return self._server.add_secure_port(address, _credentials(settings.tls))
+            if not settings.insecure_plaintext_on_loopback:
+                raise ServingRefused("no TLS files, and insecure_plaintext_on_loopback is not set")
+            if not settings.is_loopback():
+                raise ServingRefused("insecure_plaintext_on_loopback needs a loopback address")
+            return self._server.add_insecure_port(address)
+        except RuntimeError:
+            raise ServingRefused(f"cannot listen on {address}") from None
+
+
+def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
+    """Return the server's side of mutual TLS: callers must show a certificate of the authorities."""
+    pem = []
+    for path in (tls.key, tls.certificate, tls.client_authorities):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ServingRefused(f"{path}: {error.strerror}") from None
+        if b"-----BEGIN " not in content:
+            raise ServingRefused(f"{path}: no PEM in it")
+        pem.append(content)
+    key, chain, authorities = pem
+    return grpc.ssl_server_credentials([(key, chain)], root_certificates=authorities, require_client_auth=True)

@@ -1,0 +1,70 @@
+"""VerificationService on grpc.aio: bytes <-> messages, one clock reading, awaiting; judging is in `verification.py`.
+
+Requests arrive here still encoded, so that a message that cannot be parsed meets our own table of errors and not
+grpc's, which quotes exceptions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from healthcode.interop.v1 import verification_service_pb2 as pb
+
+from gateway.rpc.callers import current_caller
+from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.methods import VERIFICATION
+from gateway.rpc.validation import parsed, refuse_endless_batch
+from gateway.rpc.verification import Terms, stream_item, verify_code, verify_codes
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class VerificationServicer:
+    """Answers the RPCs of VerificationService.
+
+    `desk` is asked once per request, batch or stream item, so that a reload shows at once and never in the middle of
+    one; it raises NotReady while there is nothing to judge with.
+    """
+
+    def __init__(self, desk: Callable[[], VerificationDesk]) -> None:
+        self._desk = desk
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """Return the table that a server is given."""
+        return grpc.method_handlers_generic_handler(
+            VERIFICATION,
+            {
+                "VerifyCode": grpc.unary_unary_rpc_method_handler(self.verify_code),
+                "VerifyCodes": grpc.unary_unary_rpc_method_handler(self.verify_codes),
+                "StreamVerifications": grpc.stream_stream_rpc_method_handler(self.stream_verifications),
+            },
+        )
+
+    async def verify_code(self, raw: bytes, _context: Context) -> bytes:
+        """Answer VerifyCode."""
+        caller = current_caller()
+        desk = self._desk()
+        return verify_code(parsed(pb.VerifyCodeRequest, raw), caller, desk.clock(), desk).SerializeToString()
+
+    async def verify_codes(self, raw: bytes, _context: Context) -> bytes:
+        """Answer VerifyCodes; other calls have their turn between the slices of a batch."""
+        caller = current_caller()
+        refuse_endless_batch(raw)
+        desk = self._desk()
+        response = pb.VerifyCodesResponse()
+        for _ in verify_codes(parsed(pb.VerifyCodesRequest, raw), response, caller, desk.clock(), desk):
+            await asyncio.sleep(0)
+        return response.SerializeToString()
+
+    async def stream_verifications(self, requests: AsyncIterator[bytes], context: Context) -> None:
+        """Answer StreamVerifications: one answer per request, in order."""
+        caller = current_caller()
+        terms: Terms | None = None
+        async for raw in requests:
+            desk = self._desk()
+            response, terms = stream_item(parsed(pb.StreamVerificationsRequest, raw), terms, caller, desk.clock(), desk)
+            await context.write(response.SerializeToString())

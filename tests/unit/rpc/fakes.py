@@ -1,0 +1,131 @@
+"""A desk that behaves: what it decides follows from the code's bytes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import grpc
+
+from gateway.disclosure import Disclosure
+from gateway.errors import REASONS, NotReady, Reason, Step
+from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
+from gateway.values import (
+    Assurance,
+    Caller,
+    CodeState,
+    Decision,
+    DivisionCode,
+    Format,
+    Instant,
+    IssuerId,
+    Measure,
+    Profile,
+    Purpose,
+)
+
+AT = Instant(1_600_000_000.25)
+CANARY = "Zhang Wei 330102199001011234"
+"""Stands for what must never leave: a bug's exception text that quotes a code."""
+
+
+@dataclass
+class FakePipeline:
+    """b"green:<issuer>" passes, b"bug" fails with the canary in the text, b"not ready" cannot be judged."""
+
+    seen: list[tuple[bytes, Instant, DivisionCode | None]] = field(default_factory=list)
+
+    def verify(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
+        self.seen.append((code, at, division))
+        if code == b"bug":
+            raise KeyError(CANARY)
+        if code == b"not ready":
+            raise NotReady(CANARY)
+        if not code:
+            return _stopped(Reason.EMPTY_CODE, at)
+        if len(code) > 32_768:
+            return _stopped(Reason.TOO_LARGE, at)
+        if not code.startswith(b"green:"):
+            return _stopped(Reason.UNRECOGNISED, at)
+        return Decision(
+            Measure.PASS if division else Measure.MANUAL,
+            (Reason.STATE_GREEN if division else Reason.NO_RULES, Reason.NOT_PUBLISHED),
+            at,
+            None if division else Step.POLICY,
+            Format.NATIVE,
+            CodeState.GREEN,
+            IssuerId(code.removeprefix(b"green:").decode()),
+            DivisionCode("520100"),
+            Assurance.SCANNED_SIGNED,
+            Instant(at - 90.5),
+            90.5,
+            Instant(at + 3600),
+            "330000-1" if division else None,
+        )
+
+
+def _stopped(reason: Reason, at: Instant) -> Decision:
+    row = REASONS[reason]
+    return Decision(Measure[row.effect.value], (reason,), at, row.step, Format.UNKNOWN)
+
+
+class FakeReceipts:
+    """A receipt that tells what it was asked to sign."""
+
+    def issue(self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str) -> str:
+        return "|".join((said.measure.name, caller.kind.value, caller.caller_id, purpose.name, request_id))
+
+
+@dataclass
+class FakeClock:
+    """Tells the next instant at each reading."""
+
+    now: float = AT
+    readings: int = 0
+
+    def __call__(self) -> Instant:
+        self.readings += 1
+        return Instant(self.now + self.readings - 1)
+
+
+@dataclass
+class Desk:
+    """A desk and the fakes on it."""
+
+    pipeline: FakePipeline = field(default_factory=FakePipeline)
+    clock: FakeClock = field(default_factory=FakeClock)
+    watched: list[Decision] = field(default_factory=list)
+    rights: Rights = field(default_factory=lambda: Rights(Profile.STAFF))
+    receipts: FakeReceipts | None = field(default_factory=FakeReceipts)
+    loaded: bool = True
+
+    def __call__(self) -> VerificationDesk:
+        if not self.loaded:
+            raise NotReady(CANARY)
+        return VerificationDesk(
+            self.pipeline, self.receipts, everyone_may(self.rights), clock=self.clock, watch=self.watched.append
+        )
+
+
+@dataclass
+class RecordingObserver:
+    """Keeps what it is told."""
+
+    ended: list[tuple[str, grpc.StatusCode]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: {"started": 0, "received": 0, "sent": 0})
+    failures: list[Exception] = field(default_factory=list)
+
+    def rpc_started(self, method: str) -> None:
+        self.counts["started"] += 1
+
+    def message_received(self, method: str) -> None:
+        self.counts["received"] += 1
+
+    def message_sent(self, method: str) -> None:
+        self.counts["sent"] += 1
+
+    def rpc_ended(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
+        assert seconds >= 0
+        self.ended.append((method, code))
+
+    def rpc_failed(self, method: str, failure: Exception) -> None:
+        self.failures.append(failure)
