@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
@@ -144,7 +145,8 @@ def _anchored(config: Config, folder: Path) -> Config:
     if tls is not None:
         tls = tls.model_copy(update={name: folder / path for name, path in tls})
     scheme, _, rest = config.receipts.signer.partition(":")
-    signer = f"file:{folder / rest}" if scheme == "file" else config.receipts.signer
+    relative_file = scheme == "file" and not rest.startswith("/")
+    signer = f"file:{quote(str(folder))}/{rest}" if relative_file else config.receipts.signer
     return config.model_copy(
         update={
             "grpc": config.grpc.model_copy(update={"tls": tls}),

@@ -1,0 +1,295 @@
+"""The gateway, put together from its configuration: what is loaded in which order, reloaded, and taken down.
+
+Rules:
+
+- Trust, rules and signer are loaded before anything listens; one that cannot be loaded refuses the start.
+- Ready means: all of them in force, no trust list expired, gRPC open, not draining. It is judged anew each second and
+  at each /readyz, never latched; the gRPC health service says the same.
+- A reload re-reads trust lists and rules, both or neither, beside the event loop. It is asked for (SIGHUP), never
+  guessed from a file's time: an operator must know which list was in force when.
+- A drain: not ready at once, then the gRPC edge's lame duck and grace, and the HTTP edge last, so that the drain itself
+  can be watched.
+- The clock is an argument: tests and the demo bring their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from gateway.config import Config
+from gateway.instants import now
+from gateway.pipeline import Pipeline
+from gateway.policy.book import PolicyBook, PolicyUnavailable
+from gateway.policy.store import PolicyStore
+from gateway.receipts.receipt import ReceiptIssuer
+from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
+from gateway.rpc.methods import METHODS
+from gateway.rpc.server import GrpcServer
+from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
+from gateway.trust.store import TrustStore, TrustUnavailable
+from gateway.values import Instant, Profile
+from gateway.watch.events import (
+    Draining,
+    HttpAnswered,
+    Part,
+    PolicyLoaded,
+    ReadinessChanged,
+    ReloadDone,
+    ReloadRefused,
+    Serving,
+    SignerLoaded,
+    Starting,
+    Stopped,
+    TrustLoaded,
+)
+from gateway.watch.logs import EventLog, exception_name
+from gateway.watch.metrics import Metrics
+from gateway.watch.observer import RpcObserver
+from gateway.watch.rpc import CallType
+from gateway.web.pages import Check, Pages
+from gateway.web.server import HttpServer
+from keys.signer import Signer, SignerUnavailable, open_signer, public_jwks
+
+VERSION = version("healthcode-gateway")
+READINESS_S = 1.0
+"""Seconds between two looks at the own readiness."""
+
+Clock = Callable[[], Instant]
+"""Reads the time. Called once per request, and once per look at the readiness."""
+
+
+class StartRefused(Exception):
+    """The gateway does not start. `part` is what failed, `where` an option or file, `why` is for the operator."""
+
+    def __init__(self, part: Part, where: str, why: str) -> None:
+        super().__init__(f"{where}: {why}")
+        self.part: Part = part
+        self.where = where
+        self.why = why
+
+
+def load_trust(config: Config, at: Instant) -> TrustStore:
+    """Return the trust lists of `config` in force. Raises StartRefused."""
+    try:
+        return TrustStore(config.trust.lists, config.service.environment, at=at)
+    except TrustUnavailable as refused:
+        raise StartRefused("trust", f"trust.lists: {refused.file}", refused.why) from None
+
+
+def load_policies(config: Config) -> PolicyStore:
+    """Return the rules of `config` in force. Raises StartRefused."""
+    try:
+        return PolicyStore(config.policy.directory)
+    except PolicyUnavailable as refused:
+        raise StartRefused("policy", f"policy.directory: {refused.file}", refused.why) from None
+
+
+def load_signer(config: Config) -> Signer:
+    """Return the receipt key of `config`. Raises StartRefused."""
+    try:
+        return open_signer(config.receipts.signer)
+    except SignerUnavailable as refused:
+        raise StartRefused("signer", "receipts.signer", str(refused)) from None
+
+
+class App:
+    """One gateway. Make, start, reload and drain it in the same event loop."""
+
+    def __init__(self, config: Config, *, clock: Clock = now, log: EventLog | None = None) -> None:
+        """Load trust, rules and signer, in this order; open nothing. Raises StartRefused."""
+        self._config = config
+        self._clock = clock
+        self._log = log or EventLog(level=config.log.level, instance=config.service.instance)
+        self._began = time.monotonic()
+        self._log.emit(Starting(VERSION, config.service.environment))
+        self._metrics = Metrics(clock, version=VERSION)
+        self._trust = load_trust(config, clock())
+        self._policies = load_policies(config)
+        self._signer = load_signer(config)
+        self._tell_what_is_loaded()
+        self._desk = VerificationDesk(
+            pipeline=Pipeline(self._trust, self._policies),
+            receipts=ReceiptIssuer(config.receipts.issuer, self._signer),
+            rights_of=everyone_may(Rights(Profile[config.disclosure.max_profile.value])),
+            clock=clock,
+            watch=self._metrics.verdicts.count,
+        )
+        self._grpc: GrpcServer | None = None
+        self._http: HttpServer | None = None
+        self._key_set = public_jwks([self._signer])
+        self._draining = False
+        self._said_ready: bool | None = None
+        self._reloading = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
+        self.grpc_port = 0
+        """Where gRPC listens, once started."""
+        self.http_port = 0
+        """Where HTTP listens, once started."""
+
+    async def start(self) -> None:
+        """Open both edges and say ready. Raises StartRefused, and then nothing stays open."""
+        try:
+            await self._open()
+        except BaseException:
+            await self._close()
+            raise
+        await self._look()
+        self._log.emit(
+            Serving(
+                grpc=f"{self._config.grpc.listen.host}:{self.grpc_port}",
+                http=f"{self._config.http.listen.host}:{self.http_port}",
+                tls=self._config.grpc.tls is not None,
+            )
+        )
+        self._looking = asyncio.create_task(self._look_again_and_again())
+
+    async def reload(self) -> ReloadDone | ReloadRefused:
+        """Re-read trust lists and rules and put them in force, both or neither. Calls go on meanwhile, and never fail.
+
+        What is broken changes nothing; the answer, the log and the metrics say what it is.
+        """
+        async with self._reloading:
+            outcome = await asyncio.to_thread(self._swap)
+            if isinstance(outcome, ReloadDone):
+                self._show_trust()
+                self._metrics.reloaded()
+            else:
+                self._metrics.reload_refused()
+            self._log.emit(outcome)
+            await self._look()
+            return outcome
+
+    async def drain(self) -> None:
+        """Stop: not ready at once, open calls end, then everything is closed. May be called again."""
+        if not self._draining:
+            self._draining = True
+            self._log.emit(Draining(self._config.grpc.lame_duck_s, self._config.grpc.grace_s))
+            await self._look()
+        await self._close()
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return the conditions of being ready, as they are now."""
+        expired = self._trust.current.expired(self._clock())
+        return (
+            Check("trust", "expired" if expired else "ok"),
+            Check("policy", "ok" if self._policies.current.divisions else "empty"),
+            Check("signer", "ok"),
+            Check("grpc", "ok" if self.grpc_port else "not_serving"),
+            Check("running", "draining" if self._draining else "ok"),
+        )
+
+    async def _open(self) -> None:
+        config = self._config
+        observer = RpcObserver(self._metrics.rpc, self._log)
+        self._metrics.rpc.announce(announced(reflection=config.grpc.reflection))
+        self._grpc = GrpcServer(_grpc_settings(config), lambda: self._desk, observer)
+        try:
+            self.grpc_port = await self._grpc.start()
+        except ServingRefused as refused:
+            raise StartRefused("grpc", "grpc", str(refused)) from None
+        pages = Pages(metrics=self._metrics.exposition, checks=self.checks, key_set=lambda: self._key_set)
+        self._http = HttpServer(pages, answered=self._answered, failed=lambda exc: self._log.unhandled("http", exc))
+        try:
+            self.http_port = await self._http.start(config.http.listen.host, config.http.listen.port)
+        except OSError as refused:
+            why = refused.strerror or "cannot listen"
+            raise StartRefused("http", f"http.listen: {config.http.listen}", why) from None
+
+    async def _close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+            self._looking = None
+        if self._grpc is not None:
+            await self._grpc.stop()
+            self._grpc = None
+        if self._http is not None:
+            await self._http.stop()
+            self._http = None
+            self._log.emit(Stopped(round(time.monotonic() - self._began, 3)))
+
+    def _swap(self) -> ReloadDone | ReloadRefused:
+        # The rules first, which changes nothing yet; then the trust lists, which swap or raise; then the rules go in.
+        try:
+            book = PolicyBook.load(self._config.policy.directory)
+            snapshot = self._trust.reload(at=self._clock())
+        except PolicyUnavailable as refused:
+            return ReloadRefused("policy", refused.file, refused.why)
+        except TrustUnavailable as refused:
+            return ReloadRefused("trust", refused.file, refused.why)
+        except Exception as exc:  # noqa: BLE001 a reload must never end a gateway that works
+            return ReloadRefused("config", "", exception_name(exc))
+        self._policies.current = book
+        return ReloadDone(snapshot.epoch, len(snapshot.issuers), len(snapshot.keys), len(book.divisions))
+
+    async def _look(self) -> None:
+        """Say ready or not, where that has changed."""
+        failing = tuple(check.name for check in self.checks() if not check.ok)
+        ready = not failing
+        self._metrics.ready(ready=ready)
+        if ready is self._said_ready:
+            return
+        self._said_ready = ready
+        if self._grpc is not None and not self._draining:
+            await self._grpc.set_serving(serving=ready)
+        self._log.emit(ReadinessChanged(ready, failing))
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(READINESS_S)
+            await self._look()
+
+    def _tell_what_is_loaded(self) -> None:
+        snapshot = self._trust.current
+        self._log.emit(TrustLoaded(len(snapshot.issuers), len(snapshot.keys), len(snapshot.refused), snapshot.epoch))
+        self._log.emit(PolicyLoaded(len(self._policies.current.divisions)))
+        self._log.emit(
+            SignerLoaded(self._config.receipts.issuer, self._signer.key_id.decode(), self._signer.algorithm.value)
+        )
+        self._show_trust()
+        self._metrics.trust.own_key(self._config.receipts.issuer, self._signer.key_id, None)
+        self._metrics.reloaded()
+
+    def _show_trust(self) -> None:
+        snapshot = self._trust.current
+        self._metrics.trust.in_force(snapshot)
+        self._metrics.verdicts.prefill(snapshot.issuers.values())
+
+    def _answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._log.emit(HttpAnswered(method, route, status, round(seconds * 1000, 3)))
+
+
+def announced(*, reflection: bool) -> list[tuple[str, CallType]]:
+    """Return the methods that are served, with the kind of call of each."""
+    return [
+        (path, _call_type(path, long=row.long))
+        for path, row in METHODS.items()
+        if reflection or "reflection" not in path
+    ]
+
+
+def _call_type(path: str, *, long: bool) -> CallType:
+    if not long:
+        return CallType.UNARY
+    return CallType.SERVER_STREAM if path.endswith("/Watch") else CallType.BIDI_STREAM
+
+
+def _grpc_settings(config: Config) -> GrpcSettings:
+    chosen = config.grpc
+    return GrpcSettings(
+        host=chosen.listen.host,
+        port=chosen.listen.port,
+        tls=None
+        if chosen.tls is None
+        else TlsFiles(chosen.tls.certificate_file, chosen.tls.key_file, chosen.tls.client_ca_file),
+        insecure_plaintext_on_loopback=chosen.insecure_plaintext_on_loopback,
+        reflection=chosen.reflection,
+        default_deadline_s=chosen.default_deadline_s,
+        lame_duck_s=chosen.lame_duck_s,
+        grace_s=chosen.grace_s,
+    )

@@ -1,0 +1,12 @@
+"""The command `hcgw`: one module per command.
+
+- `main.py`     which commands there are; each is imported when it is called
+- `serve.py`    serve: the process, its signals, systemd
+- `config.py`   config check | show | schema
+- `version.py`  version
+- `trust.py`    trust import | show | check: trust lists
+- `verify.py`   verify: one code or many, offline (`jsonl.py`, `trust_sources.py`)
+- `demo.py`     demo: sample provinces, sample codes, verdicts
+
+Exit status: 0 done; 2 called wrongly; other numbers are told by each command's help.
+"""

@@ -1,0 +1,125 @@
+"""`hcgw config`: look at a configuration without serving. Opens no port."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+from gateway.config import Config, ConfigRefused, load
+
+if TYPE_CHECKING:
+    from gateway.config.schema import TlsSection
+
+SOUND: Final = 0
+UNSOUND: Final = 1
+
+app = typer.Typer(
+    name="config", help="Check, show and describe the configuration.", no_args_is_help=True, rich_markup_mode=None
+)
+
+File = Annotated[Path | None, typer.Argument(metavar="FILE", envvar="HCGW_CONFIG", help="The configuration.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides an option. Repeatable.")
+]
+
+
+@app.command("check")
+def check(file: File = None, settings: Settings = None) -> None:
+    """Check a configuration and all files that it names, as `hcgw serve` would load them. Opens no port.
+
+    Exit status: 0 the gateway would start, 1 it would not: each fault is told with its option and file.
+
+    For example:
+
+      hcgw config check /etc/hcgw/hcgw.toml && systemctl restart hcgw
+    """
+    config = _load(file, settings)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from gateway.app import StartRefused, load_policies, load_signer, load_trust
+    from gateway.instants import now
+
+    faults: list[str] = []
+    try:
+        found = load_trust(config, now()).current
+        typer.echo(f"trust.lists        ok: {len(found.issuers)} issuers, {len(found.keys)} keys")
+        if found.refused:
+            typer.echo(f"                   {len(found.refused)} keys were not taken: see hcgw trust check")
+    except StartRefused as refused:
+        faults.append(str(refused))
+    try:
+        typer.echo(f"policy.directory   ok: {len(load_policies(config).current.divisions)} divisions")
+    except StartRefused as refused:
+        faults.append(str(refused))
+    try:
+        signer = load_signer(config)
+        typer.echo(f"receipts.signer    ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
+    except StartRefused as refused:
+        faults.append(str(refused))
+    if config.grpc.tls is not None:
+        faults += _tls_faults(config.grpc.tls)
+    for fault in faults:
+        typer.secho(fault, err=True, fg="red")
+    if faults:
+        raise typer.Exit(UNSOUND)
+    typer.echo("the configuration is sound")
+
+
+@app.command("show")
+def show(file: File = None, settings: Settings = None) -> None:
+    """Show the configuration in effect: file, environment and flags together, defaults filled in, as JSON.
+
+    For example:
+
+      HCGW__LOG__LEVEL=debug hcgw config show /etc/hcgw/hcgw.toml
+    """
+    typer.echo(_load(file, settings).model_dump_json(indent=2))
+
+
+@app.command("schema")
+def schema() -> None:
+    """Show the JSON Schema of the configuration file, for editors and other tools.
+
+    For example:
+
+      hcgw config schema > hcgw.schema.json
+    """
+    typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+
+
+def _tls_faults(tls: TlsSection) -> list[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    faults = []
+    try:
+        context.load_cert_chain(tls.certificate_file, tls.key_file)
+    except (OSError, ssl.SSLError) as error:
+        files = f"{tls.certificate_file}, {tls.key_file}"
+        faults.append(f"grpc.tls.certificate_file, grpc.tls.key_file: {files}: {_why(error)}")
+    try:
+        context.load_verify_locations(tls.client_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        faults.append(f"grpc.tls.client_ca_file: {tls.client_ca_file}: {_why(error)}")
+    if not faults:
+        typer.echo("grpc.tls           ok")
+    return faults
+
+
+def _why(error: OSError) -> str:
+    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or "cannot be used"
+
+
+def _load(file: Path | None, settings: list[str] | None) -> Config:
+    try:
+        return load(file, settings or [])
+    except ConfigRefused as refused:
+        _refuse(refused)
+
+
+def _refuse(refused: ConfigRefused) -> NoReturn:
+    for problem in refused.problems:
+        typer.secho(str(problem), err=True, fg="red")
+    raise typer.Exit(UNSOUND)
