@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import grpc
@@ -33,9 +34,11 @@ class FakePipeline:
     """b"green:<issuer>" passes, b"bug" fails with the canary in the text, b"not ready" cannot be judged."""
 
     seen: list[tuple[bytes, Instant, DivisionCode | None]] = field(default_factory=list)
+    first: asyncio.Event = field(default_factory=asyncio.Event)
 
     def verify(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
         self.seen.append((code, at, division))
+        self.first.set()
         if code == b"bug":
             raise KeyError(CANARY)
         if code == b"not ready":
