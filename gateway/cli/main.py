@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 COMMANDS: Final = {
     "demo": "gateway.cli.demo:demo",
     "verify": "gateway.cli.verify:verify",
+    "ask": "gateway.cli.ask:ask",
     "serve": "gateway.cli.serve:serve",
     "config": "gateway.cli.config:app",
     "trust": "gateway.cli.trust:app",
@@ -68,7 +69,7 @@ def hcgw() -> None:
 def run() -> int:
     """Run the command line and return its exit status."""
     try:
-        app()
+        app(prog_name="hcgw")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BrokenPipeError:

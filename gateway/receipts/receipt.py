@@ -64,7 +64,11 @@ class ReceiptIssuer:
 
     def _signed(self, claims: dict[str, object]) -> str:
         # By hand and not by PyJWT, which signs with key objects only: a signer's key may live where none can be had.
-        header = {"alg": _JOSE_NAMES[self.signer.algorithm], "kid": self.signer.key_id.decode(), "typ": RECEIPT_TYPE}
+        header: dict[str, object] = {
+            "alg": _JOSE_NAMES[self.signer.algorithm],
+            "kid": self.signer.key_id.decode(),
+            "typ": RECEIPT_TYPE,
+        }
         signing_input = _segment(header) + b"." + _segment(claims)
         return (signing_input + b"." + urlsafe_b64encode(self.signer.sign(signing_input)).rstrip(b"=")).decode("ascii")
 

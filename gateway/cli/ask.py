@@ -1,0 +1,70 @@
+"""`hcgw ask`: ask a running gateway about one code, over gRPC. Plaintext, so loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from gateway.rpc.client import Answer
+
+PASSED: Final = 0
+OTHER: Final = 1
+USAGE: Final = 2
+NO_ANSWER: Final = 3
+PURPOSES: Final = "transport_departure, transport_arrival, venue_entry, residence_entry, work_resumption, self_check"
+
+
+def ask(
+    code: Annotated[str, typer.Argument(metavar="CODE|-", help="The scanned text; - reads it from stdin.")],
+    to: Annotated[str, typer.Option(metavar="HOST:PORT", help="The gateway, on loopback.")] = "127.0.0.1:8443",
+    division: Annotated[str | None, typer.Option(metavar="CODE", help="Receiving division, six digits.")] = None,
+    purpose: Annotated[str, typer.Option(help=f"Why you ask: {PURPOSES}.")] = "transport_arrival",
+    staff: Annotated[bool, typer.Option("--staff", help="Ask for the STAFF profile.")] = False,
+    receipt: Annotated[bool, typer.Option("--receipt", help="Ask for a signed receipt.")] = False,
+) -> None:
+    """Ask a running gateway. Exit status: 0 PASS, 1 any other measure, 2 usage, 3 no answer.
+
+    For example:
+
+      hcgw ask --to 127.0.0.1:8443 --division 330000 --staff 'HCI1:...'
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from gateway.rpc.client import AskingFailed, connected
+    from gateway.values import DivisionCode, Measure, Profile, Purpose
+
+    purposes = {known.name.lower(): known for known in Purpose}
+    if purpose not in purposes:
+        typer.secho(f"hcgw ask: --purpose must be one of {', '.join(purposes)}", err=True)
+        raise typer.Exit(USAGE)
+    scanned = sys.stdin.buffer.read(1 << 20).rstrip(b"\r\n") if code == "-" else code.encode("utf-8", "surrogateescape")
+
+    async def asking() -> Answer:
+        async with connected(to) as client:
+            return await client.verify_code(
+                scanned,
+                purpose=purposes[purpose],
+                division=None if division is None else DivisionCode(division),
+                profile=Profile.STAFF if staff else Profile.GATE,
+                receipt=receipt,
+            )
+
+    try:
+        said = asyncio.run(asking())
+    except AskingFailed as failed:
+        typer.secho(f"hcgw ask: {failed}", err=True)
+        raise typer.Exit(NO_ANSWER) from None
+    except ValueError:
+        typer.secho("hcgw ask: --to must be a loopback address and a port, as in 127.0.0.1:8443", err=True)
+        raise typer.Exit(USAGE) from None
+    typer.secho(said.measure.name, bold=True)
+    typer.echo(f"  {', '.join(said.reasons)}")
+    if said.state is not None:
+        typer.echo(f"  state {said.state.name}, issuer {said.issuer or '-'}")
+    if said.receipt:
+        typer.echo(said.receipt)
+    raise typer.Exit(PASSED if said.measure is Measure.PASS else OTHER)
