@@ -58,7 +58,7 @@ def current_caller() -> Caller:
 
 
 def _first_name(auth: Mapping[str, Iterable[bytes]]) -> str:
-    for property_name in ("x509_uri", "x509_dns", "x509_common_name"):
+    for property_name in ("peer_uri", "peer_dns", "x509_common_name"):
         for value in auth.get(property_name, ()):
             try:
                 name = value.decode("utf-8")
