@@ -8,12 +8,17 @@ Rules:
 - a protected header of no entries is signed as the empty byte string, however it was encoded
 - `crit` anywhere is refused: the gateway knows no critical extension
 - a detached payload is refused: there is nothing beside the code
+
+A protected header is read once per key, not once per code: it is the same for all of them and says nothing about
+anyone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from gateway.errors import CodeUnreadable, Reason
@@ -49,6 +54,8 @@ _ALGORITHMS: Final[Mapping[object, Algorithm]] = {
     -51: Algorithm.ES384,
 }
 
+_CACHED_HEADERS: Final = 1_024
+_MOST_CACHED_BYTES: Final = 256
 _EMPTY_MAP: Final = b"\xa0"
 _SIGNATURE1: Final = b"\x84\x6aSignature1"
 _NO_EXTERNAL_DATA: Final = b"\x40"
@@ -70,14 +77,23 @@ class Sign1:
     obstacle: Reason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """A protected header, as far as anyone may care."""
+
+    entries: Mapping[object, object]
+    key_id: bytes | None
+    algorithm: Algorithm | None
+    obstacle: Reason | None
+
+
 def read_sign1(data: bytes) -> Sign1:
     """Take a COSE_Sign1 apart.
 
     1. one strict CBOR item behind its tags
     2. four elements: byte string, map, byte string, byte string
     3. the protected header: a map inside the byte string, or nothing
-    4. nothing critical
-    5. key id and algorithm
+    4. the unprotected header: nothing critical, and the key id if the protected one has none
 
     Guarantees the rules above. Checks no signature, nothing of the payload, no length of the signature.
 
@@ -105,31 +121,50 @@ def read_sign1(data: bytes) -> Sign1:
     # 3
     if protected == _EMPTY_MAP:
         protected = b""
-    header = cbor.decode(protected) if protected else {}
-    if not isinstance(header, dict):
-        raise CodeUnreadable(Reason.BAD_ENVELOPE, "protected header")
+    header = _read_header_cached(protected) if len(protected) <= _MOST_CACHED_BYTES else _read_header(protected)
     # 4
-    if LABEL_CRITICAL in header or LABEL_CRITICAL in unprotected:
+    if LABEL_CRITICAL in unprotected:
         raise CodeUnreadable(Reason.CRITICAL_HEADER, "crit")
-    # 5
-    key_id = header.get(LABEL_KEY_ID)
+    key_id = header.key_id
     if key_id is None:
-        key_id = unprotected.get(LABEL_KEY_ID)
-    if not isinstance(key_id, bytes | None):
-        raise CodeUnreadable(Reason.BAD_ENVELOPE, "kid")
-    named = header.get(LABEL_ALGORITHM)
-    if not isinstance(named, int | str | None) or isinstance(named, bool):
-        raise CodeUnreadable(Reason.BAD_ENVELOPE, "alg")
-    algorithm = _ALGORITHMS.get(named)
+        key_id = _key_id(unprotected)
     return Sign1(
-        header,
+        header.entries,
         None if key_id is None else KeyId(key_id),
-        algorithm,
+        header.algorithm,
         payload,
         signed_bytes(protected, payload),
         signature,
+        header.obstacle,
+    )
+
+
+def _read_header(protected: bytes) -> _Header:
+    entries = cbor.decode(protected) if protected else {}
+    if not isinstance(entries, dict):
+        raise CodeUnreadable(Reason.BAD_ENVELOPE, "protected header")
+    if LABEL_CRITICAL in entries:
+        raise CodeUnreadable(Reason.CRITICAL_HEADER, "crit")
+    named = entries.get(LABEL_ALGORITHM)
+    if not isinstance(named, int | str | None) or isinstance(named, bool):
+        raise CodeUnreadable(Reason.BAD_ENVELOPE, "alg")
+    algorithm = _ALGORITHMS.get(named)
+    return _Header(
+        MappingProxyType(entries),
+        _key_id(entries),
+        algorithm,
         Reason.UNSUPPORTED_ALGORITHM if algorithm is None and named is not None else None,
     )
+
+
+_read_header_cached = lru_cache(_CACHED_HEADERS)(_read_header)
+
+
+def _key_id(header: Mapping[object, object]) -> bytes | None:
+    key_id = header.get(LABEL_KEY_ID)
+    if not isinstance(key_id, bytes | None):
+        raise CodeUnreadable(Reason.BAD_ENVELOPE, "kid")
+    return key_id
 
 
 def signed_bytes(protected: bytes, payload: bytes) -> bytes:

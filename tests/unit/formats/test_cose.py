@@ -154,6 +154,16 @@ def test_refused(data: bytes, reason: Reason) -> None:
     assert refused.value.reason is reason
 
 
+@pytest.mark.parametrize("size", [10, 250, 2000])
+def test_a_header_is_read_the_same_at_any_size_and_any_number_of_times(size: int) -> None:
+    data = message({**HEADER, 99: bytes(size)})
+    first, second = cose.read_sign1(data), cose.read_sign1(data)
+    assert first == second
+    assert first.header == {**HEADER, 99: bytes(size)}
+    with pytest.raises(TypeError):
+        first.header[1] = -8  # type: ignore[index]
+
+
 def test_nothing_of_the_holder_is_in_repr() -> None:
     text = repr(cose.read_sign1(GOOD))
     assert "payload" not in text

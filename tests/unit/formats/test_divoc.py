@@ -173,7 +173,10 @@ def patched(magic: bytes, at: int, layout: str, value: int | bytes, data: bytes 
         pytest.param(patched(END, 4, "<H", 1), id="another disk"),
         pytest.param(patched(END, 8, "<H", 2), id="entries on this disk"),
         pytest.param(patched(END, 10, "<H", 2), id="entries in all"),
-        pytest.param(patched(END, 12, "<L", 10), id="directory too short"),
+        pytest.param(patched(END, 12, "<L", 10), id="directory size"),
+        pytest.param(
+            patched(END, 12, "<L", 10, patched(END, 16, "<L", ARCHIVE.rindex(END) - 10)), id="directory too short"
+        ),
         pytest.param(patched(END, 16, "<L", 0), id="directory elsewhere"),
         pytest.param(patched(END, 20, "<H", 5), id="comment announced"),
         pytest.param(patched(END, 0, "<4s", b"PK\x05\x07"), id="end magic"),
