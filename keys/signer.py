@@ -2,7 +2,7 @@
 
 - A backend is chosen by the URI's scheme; a scheme that is not known is refused. `file:` is the one that exists: an
   unencrypted PKCS #8 PEM, Ed25519 or P-256. A hardware module or a key service is a new scheme, not a change here.
-- A key file must be its owner's alone: readable by nobody else (0600 or stricter), a regular file, not a link.
+- A key file must be its owner's alone: readable by nobody else (0600 or stricter), and a regular file.
 - The key id is the RFC 7638 thumbprint of the public key: two keys never share one by accident.
 - No private key is in any repr, exception or log: errors name the file and what is wrong with it.
 """
@@ -101,15 +101,16 @@ def public_jwks(signers: Iterable[Signer]) -> bytes:
 def _read_private(path: Path) -> bytes:
     """Read a key file that is its owner's alone.
 
-    1. Opened without following a link, and judged by the open file, so that it cannot be swapped in between.
+    1. Judged by the open file, so that it cannot be swapped between the look and the reading. A link is followed
+       (that is how secrets are mounted); what counts is the file behind it.
     2. A regular file of this process's user, or of root, and closed to everybody else.
     """
     # 1
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as no:
         raise SignerUnavailable(f"{path}: cannot be opened: {no.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         # 2
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
@@ -119,10 +120,11 @@ def _read_private(path: Path) -> bytes:
             raise SignerUnavailable(f"{path}: mode is {mode:04o}, must be 0600: others may read or change the key")
         if found.st_uid not in (os.geteuid(), 0):
             raise SignerUnavailable(f"{path}: belongs to another user")
-        data = file.read(MAX_KEY_FILE_BYTES + 1)
-    if len(data) > MAX_KEY_FILE_BYTES:
-        raise SignerUnavailable(f"{path}: too large for a key")
-    return data
+        if found.st_size > MAX_KEY_FILE_BYTES:
+            raise SignerUnavailable(f"{path}: too large for a key")
+        return os.read(handle, MAX_KEY_FILE_BYTES)
+    finally:
+        os.close(handle)
 
 
 def _from_pem(pem: bytes) -> Signer:
