@@ -8,7 +8,7 @@ Rules:
   IEEE 754 double (no NaN, no Infinity, no 1e400, no integer of more than 308 digits); no lone surrogate; nesting is
   bounded before it is parsed; nothing but white space after the value.
 - **Pure**: no I/O, nothing of the gateway. Size is the caller's to bound; the work here is linear in it.
-- **One exception**: `StrictError` with a `StrictFault`; it never quotes the input.
+- **One exception**: `StrictError` with a `StrictFault`. It neither quotes the input nor is chained to one that does.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def base64url_decode(text: bytes) -> bytes:
     try:
         return binascii.a2b_base64(text.translate(_TO_STANDARD_ALPHABET) + padding, strict_mode=True)
     except binascii.Error:
-        raise StrictError(StrictFault.BAD_BASE64) from None
+        pass
+    raise StrictError(StrictFault.BAD_BASE64)
 
 
 # JSON
@@ -134,10 +135,7 @@ def parse_json(data: bytes, *, max_depth: int) -> object:
         _check_depth(data, max_depth)
 
     # 2. Text. Escaped surrogates are the one way that UTF-8 bytes can still say something that is not Unicode.
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise StrictError(StrictFault.NOT_UTF8) from None
+    text = _read_text(data)
     if b"\\u" in data:
         _check_surrogates(data)
 
@@ -149,12 +147,22 @@ def parse_json(data: bytes, *, max_depth: int) -> object:
     except json.JSONDecodeError:
         # UTF-16 and UTF-32 begin with a NUL among the first bytes of any JSON text (RFC 4627, section 3).
         fault = StrictFault.NOT_UTF8 if b"\0" in data[:4] else StrictFault.BAD_JSON
-        raise StrictError(fault) from None
     except RecursionError:
-        raise StrictError(StrictFault.TOO_DEEP) from None
-    if end != len(text) and text[end:].strip(_WHITE_SPACE):
-        raise StrictError(StrictFault.BAD_JSON)
-    return value
+        fault = StrictFault.TOO_DEEP
+    else:
+        if end == len(text) or not text[end:].strip(_WHITE_SPACE):
+            return value
+        fault = StrictFault.BAD_JSON
+    # Outside the handlers: json's exceptions hold the whole text and must not be chained to ours.
+    raise StrictError(fault)
+
+
+def _read_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        pass
+    raise StrictError(StrictFault.NOT_UTF8)
 
 
 def _check_depth(data: bytes, max_depth: int) -> None:

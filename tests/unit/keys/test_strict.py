@@ -175,9 +175,11 @@ def test_width_is_not_depth_and_brackets_in_strings_do_not_count() -> None:
     assert parse_json(text, max_depth=1) == {"a": "[{" * 500 + '"\\'}
 
 
-def test_the_error_keeps_nothing_of_the_input() -> None:
+@pytest.mark.parametrize("data", [b'{"name":"Anyperson"', b'{"name":"Anyperson\xff"}', b'{"name":"Anyperson"}x'])
+def test_the_error_keeps_nothing_of_the_input(data: bytes) -> None:
     with pytest.raises(StrictError) as caught:
-        parse_json(b'{"name":"Anyperson"', max_depth=2)
+        parse_json(data, max_depth=2)
     error = caught.value
     assert "Anyperson" not in f"{error!r} {error} {error.__dict__}"
-    assert error.__suppress_context__
+    assert error.__context__ is None
+    assert error.__cause__ is None

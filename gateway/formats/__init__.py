@@ -1,0 +1,58 @@
+"""What a code says: bytes in, `ClaimedCode` out. No cryptography, no I/O, bounded in size, depth and time.
+
+- `recognise` tells the format in one look; `read_code` hands the bytes to that format's reader
+- one module per format; each has one `read(code) -> ClaimedCode` and raises nothing but `CodeUnreadable`
+- size is judged here, before anything is parsed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from gateway.errors import CodeUnreadable, Reason
+from gateway.values import ClaimedCode, Format
+
+from . import divoc, hcert, native, shc, vdsnc
+from .recognise import recognise
+
+__all__ = ["MAX_CODE_BYTES", "read_code", "recognise"]
+
+MAX_CODE_BYTES: Final = 32_768
+"""More than any symbol or set of symbols in use holds: the largest QR has 7,089 digits, the largest published set of
+SMART Health Card chunks 6,597. It bounds what a hostile code may cost before it is looked at."""
+
+_READERS: Final[Mapping[Format, Callable[[bytes], ClaimedCode]]] = {
+    Format.NATIVE: native.read,
+    Format.HCERT: hcert.read,
+    Format.SHC: shc.read,
+    Format.VDSNC: vdsnc.read,
+    Format.DIVOC: divoc.read,
+}
+
+
+def read_code(code: bytes, found: Format) -> ClaimedCode:
+    """Read a code by the reader of the format that `recognise` found.
+
+    1. something, and not too much of it
+    2. a format that is read
+    3. nothing before the code
+
+    Guarantees what the reader does: see `read` of the format's module.
+
+    Raises: CodeUnreadable, and nothing else whatever the bytes are: EMPTY_CODE, TOO_LARGE, UNRECOGNISED,
+    TRAILING_BYTES, or what the reader finds.
+    """
+    # 1
+    if not code:
+        raise CodeUnreadable(Reason.EMPTY_CODE)
+    if len(code) > MAX_CODE_BYTES:
+        raise CodeUnreadable(Reason.TOO_LARGE)
+    # 2
+    reader = _READERS.get(found)
+    if reader is None:
+        raise CodeUnreadable(Reason.UNRECOGNISED)
+    # 3
+    if code[0] <= 0x20:
+        raise CodeUnreadable(Reason.TRAILING_BYTES)
+    return reader(code)
