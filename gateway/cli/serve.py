@@ -78,6 +78,7 @@ def _serve(file: Path | None, settings: list[str]) -> int:
 
     async def run() -> int:
         watch_loop(log, asyncio.get_running_loop())
+        told = Signals()
         try:
             app = App(config, log=log)
             await app.start()
@@ -86,7 +87,7 @@ def _serve(file: Path | None, settings: list[str]) -> int:
             _tell_person(str(refused))
             return FAILED if refused.part in {"grpc", "http"} else BAD_CONFIGURATION
         with suppress(asyncio.CancelledError):
-            await _until_stopped(app)
+            await _until_stopped(app, told)
         return OK
 
     try:
@@ -96,34 +97,45 @@ def _serve(file: Path | None, settings: list[str]) -> int:
         return FAILED
 
 
-async def _until_stopped(app: App) -> None:
-    """Reload and drain as told by signals. A second signal to stop cancels the drain."""
-    loop = asyncio.get_running_loop()
-    stop, reload, woken = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    draining = asyncio.current_task()
+class Signals:
+    """What this process was told by signals. Made before anything is loaded, so that none is lost."""
 
-    def on_stop() -> None:
-        if stop.is_set() and draining is not None:
-            draining.cancel()
-        stop.set()
-        woken.set()
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._main = asyncio.current_task()
+        self._woken = asyncio.Event()
+        self.stop = False
+        self.reload = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self._on_reload)
 
-    def on_reload() -> None:
-        reload.set()
-        woken.set()
+    def _on_stop(self) -> None:
+        if self.stop and self._main is not None:
+            self._main.cancel()  # the second one: a person has lost patience with the drain
+        self.stop = True
+        self._woken.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_stop)
-    loop.add_signal_handler(signal.SIGHUP, on_reload)
+    def _on_reload(self) -> None:
+        self.reload = True
+        self._woken.set()
+
+    async def wait(self, timeout_s: float | None) -> None:
+        """Return at the next signal, or after `timeout_s`."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), timeout_s)
+        self._woken.clear()
+
+
+async def _until_stopped(app: App, told: Signals) -> None:
+    """Reload and drain as told by signals."""
     notify("READY=1")
     patience = _watchdog_s()
-    while not stop.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), patience)
-        woken.clear()
+    while not told.stop:
+        await told.wait(patience)
         notify("WATCHDOG=1")
-        if reload.is_set():
-            reload.clear()
+        if told.reload:
+            told.reload = False
             notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
             await app.reload()
             notify("READY=1")

@@ -88,9 +88,9 @@ class HttpServer:
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (the system's choice if `port` is 0). Raises OSError if the address is taken."""
         server = _Server(self._handle)
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         found: int = self._runner.addresses[0][1]
         return found
