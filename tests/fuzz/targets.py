@@ -1,0 +1,137 @@
+"""What is fuzzed, and what must hold of every input: one property, two drivers (`run.py`, `test_readers.py`).
+
+A reader gives a `ClaimedCode` that keeps its own promises, or raises `CodeUnreadable` with a reason of the decode step.
+Anything else is a finding. Time is measured by the driver that counts executions, never by a test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from gateway.errors import REASONS, CodeUnreadable, Effect, Step
+from gateway.formats import read_code, recognise
+from gateway.values import Algorithm, ClaimedCode, Format
+from keys.strict import StrictError, parse_json
+from keys.trust_list import TrustList, TrustListInvalid, parse_trust_list
+from keys.values import EARLIEST, LATEST
+
+from . import layers, seeds
+
+JSON_DEPTH: Final = 8
+
+
+class Broken(AssertionError):
+    """The property does not hold. Says which part of it, never what the input was."""
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise Broken(what)
+
+
+def check_reader(found: Format, data: bytes) -> bool:
+    """Read `data` as a code of one format. Returns whether it was read."""
+    try:
+        claimed = read_code(data, found)
+    except CodeUnreadable as stopped:
+        row = REASONS[stopped.reason]
+        _require(row.step is Step.DECODE and row.effect is Effect.MANUAL, "the reason is of the decode step")
+        _require(len(stopped.detail) <= 60 and stopped.detail.isprintable(), "the detail is a short name")
+        _require(stopped.__cause__ is None, "no exception that quotes the code is chained")
+        return False
+    check_claimed(claimed, found)
+    return True
+
+
+def check_claimed(claimed: ClaimedCode, found: Format) -> None:
+    """Require that what was read is of the types and within the bounds that later rooms rely on."""
+    _require(type(claimed) is ClaimedCode and claimed.format is found, "a code of the format that was asked for")
+    _require(type(claimed.issuer) is str and type(claimed.statement) is str, "issuer and statement are text")
+    _require(type(claimed.signed) is bytes, "what is signed is bytes")
+    _require(bool(claimed.signed) or claimed.obstacle is not None, "something is signed, unless there is an obstacle")
+    _require(type(claimed.signature) is bytes, "the signature is bytes")
+    _require(claimed.algorithm is None or type(claimed.algorithm) is Algorithm, "an algorithm that is read, or none")
+    _require(claimed.key_id is None or type(claimed.key_id) is bytes, "the key id is bytes")
+    for instant in (claimed.issue_time, claimed.not_before, claimed.expire_time):
+        _require(
+            instant is None or (type(instant) is float and math.isfinite(instant) and EARLIEST <= instant <= LATEST),
+            "times lie within 2000 to 2100",
+        )
+    for text in (claimed.division, claimed.code_id, claimed.subject, claimed.holder_binding):
+        _require(text is None or type(text) is str, "texts are text")
+    for reason in claimed.notes:
+        _require(REASONS[reason].effect is Effect.NOTE, "a note is a note")
+    if claimed.obstacle is not None:
+        _require(REASONS[claimed.obstacle].step is Step.SIGNATURE, "an obstacle is of the signature step")
+    if claimed.status_pointer is not None:
+        _require(type(claimed.status_pointer.index) is int and claimed.status_pointer.index >= 0, "an index counts")
+
+
+def check_recogniser(data: bytes) -> bool:
+    """Recognise `data`, then read it as what it was taken for. Returns whether it was read."""
+    found = recognise(data)
+    _require(type(found) is Format, "a format, or UNKNOWN")
+    read = check_reader(found, data)
+    _require(not (read and found is Format.UNKNOWN), "what is not recognised is not read")
+    return read
+
+
+def check_json(data: bytes) -> bool:
+    """Read `data` as strict JSON. Returns whether it was read."""
+    try:
+        parse_json(data, max_depth=JSON_DEPTH)
+    except StrictError as error:
+        _require(error.__cause__ is None, "no exception that quotes the input is chained")
+        return False
+    return True
+
+
+def check_trust_list(data: bytes) -> bool:
+    """Read `data` as a trust list. Returns whether it was read."""
+    try:
+        read = parse_trust_list(data)
+    except TrustListInvalid:
+        return False
+    _require(type(read) is TrustList, "a trust list")
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that reads bytes from outside."""
+
+    name: str
+    check: Callable[[bytes], bool]
+    """Returns whether the input was accepted; raises `Broken`, or whatever the reader wrongly let through."""
+    shape: layers.Shape
+    most_bytes: int = 4_096
+    """How large an input the drivers make."""
+
+    @property
+    def seeds(self) -> tuple[bytes, ...]:
+        """Codes to start from."""
+        return seeds.seeds(self.name)
+
+
+def _reader(name: str, found: Format, shape: layers.Shape, most_bytes: int = 4_096) -> Target:
+    return Target(name, partial(check_reader, found), shape, most_bytes)
+
+
+TARGETS: Final = {
+    target.name: target
+    for target in (
+        _reader("native_jws", Format.NATIVE, layers.NATIVE_JWS),
+        _reader("native_qr", Format.NATIVE, layers.NATIVE_QR, 600),
+        _reader("hcert", Format.HCERT, layers.HCERT),
+        _reader("shc", Format.SHC, layers.SHC),
+        _reader("vdsnc", Format.VDSNC, layers.VDSNC),
+        _reader("divoc", Format.DIVOC, layers.DIVOC),
+        Target("recognise", check_recogniser, layers.Shape()),
+        Target("strict_json", check_json, layers.JSON),
+        Target("trust_list", check_trust_list, layers.JSON, 8_192),
+    )
+}

@@ -1,0 +1,45 @@
+"""The property of `targets.py` on a few hundred inputs per target, by hypothesis. `make fuzz` runs millions."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .targets import TARGETS, Target
+
+BOUNDED = settings(
+    max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+ALL = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
+
+
+@ALL
+def test_every_seed_is_accepted_or_fuzzing_starts_nowhere(target: Target) -> None:
+    accepted = [target.check(seed) for seed in target.seeds]
+    assert all(accepted)
+
+
+@ALL
+@BOUNDED
+@given(data=st.binary(max_size=600))
+def test_arbitrary_bytes(target: Target, data: bytes) -> None:
+    target.check(data)
+
+
+@ALL
+@BOUNDED
+@given(place=st.integers(0, 10**6), entropy=st.integers(0, 2**64))
+def test_mutated_codes(target: Target, place: int, entropy: int) -> None:
+    found = target.seeds
+    target.check(target.shape.mutate(random.Random(entropy), found[place % len(found)]))
+
+
+@ALL
+def test_mutations_reach_both_answers(target: Target) -> None:
+    rng = random.Random(7)
+    answers = {target.check(target.shape.mutate(rng, rng.choice(target.seeds))) for _ in range(400)}
+    assert answers == {True, False}
