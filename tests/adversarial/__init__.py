@@ -1,0 +1,1 @@
+"""Hostile codes, made from good ones. See tests/adversarial/README.md."""
