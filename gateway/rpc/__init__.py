@@ -5,6 +5,7 @@ A request's way in, one file per question:
 - `server.py`        how is it served? options, TLS, health, reflection, drain (`settings.py`: what can be chosen)
 - `methods.py`       which RPCs exist, and what each demands: no row, no call
 - `interceptors.py`  what happens to every call? shield, observer, identity, deadline, size: one visible list
+                     (`step.py`: the form of each)
 - `callers.py`       who asks? from the transport, never from the request
 - `servicer.py`      bytes <-> messages, one clock reading, awaiting: the only code that knows grpc.aio *and* handlers
 - `validation.py`    is the request well-formed? the rules of the schema, and caps that must come before parsing
@@ -13,6 +14,8 @@ A request's way in, one file per question:
 - `convert.py`       values -> messages, the only mapping code
 - `errors.py`, `status.py`  why the edge failed to answer, and the one table error -> google.rpc.Status
 - `running.py`       which calls are running: so that a drain waits for all of them
+- `observer.py`      the seam through which gateway/watch counts calls
+- `client.py`        the other side, for the command line and the demo
 
 Order of checks for a call (AIP-211): row, identity, time, size, then profile and purpose, then the rest of the request.
 """

@@ -6,68 +6,29 @@
 4. `Deadline`      time to answer
 5. `RequestSize`   bytes to read
 
-Rules:
-
-- Each step wraps a call once per method, not once per call.
-- A stream's handler is run as a coroutine that writes its answers, so that a step encloses the whole stream.
+`step.py` has the form that all have.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
 from gateway.rpc import callers
-from gateway.rpc.errors import Draining, MethodUnknown, OutOfTime, RequestTooLarge
-from gateway.rpc.methods import METHODS, MethodRow
+from gateway.rpc.errors import Draining, OutOfTime, RequestTooLarge
+from gateway.rpc.methods import MethodRow
 from gateway.rpc.observer import Observer
 from gateway.rpc.running import RunningCalls
 from gateway.rpc.settings import GrpcSettings
 from gateway.rpc.status import code_of, grpc_status_of
+from gateway.rpc.step import Step
 
 if TYPE_CHECKING:
-    Context = grpc.aio.ServicerContext[Any, Any]
-    Handler = grpc.RpcMethodHandler[Any, Any]
-    Call = Callable[[Any, Context], Awaitable[Any]]
-    """(request, or iterator of requests) and context -> answer, or None after a stream's answers were written."""
-
-
-class Step(grpc.aio.ServerInterceptor, ABC):
-    """One step that encloses every call."""
-
-    def __init__(self) -> None:
-        self._wrapped: dict[str, Handler] = {}
-
-    @abstractmethod
-    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:
-        """Return `call` with this step around it."""
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        """See grpc.aio.ServerInterceptor."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        wrapped = self._wrapped.get(method)
-        if wrapped is None:
-            wrapped = self._wrap(handler, method)
-        return wrapped
-
-    def _wrap(self, handler: Handler | None, method: str) -> Handler:
-        row = METHODS.get(method)
-        if handler is None or row is None:
-            return _NO_SUCH_METHOD
-        wrapped = _rewrapped(handler, lambda call: self.enclose(call, method, row))
-        self._wrapped[method] = wrapped
-        return wrapped
+    from gateway.rpc.step import Call, Context
 
 
 class ErrorShield(Step):
@@ -88,11 +49,13 @@ class ErrorShield(Step):
         async def shielded(request: Any, context: Context) -> Any:
             with running.entered(long=row.long):
                 try:
+                    if running.ends(long=row.long):
+                        raise Draining
                     return await call(request, context)
                 except grpc.aio.AbortError:
                     raise
                 except asyncio.CancelledError:
-                    if not (running.draining and row.long):
+                    if not running.ends(long=row.long):
                         raise
                     failure: Exception = Draining()
                 except Exception as error:  # noqa: BLE001 the outermost step: whatever it is, its text stays here
@@ -107,13 +70,14 @@ class ErrorShield(Step):
 class Observation(Step):
     """Tells the observer of every call of a known method."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, running: RunningCalls, observer: Observer) -> None:
         super().__init__()
+        self._running = running
         self._observer = observer
 
     def enclose(self, call: Call, method: str, row: MethodRow) -> Call:
         """See Step."""
-        observer = self._observer
+        running, observer = self._running, self._observer
 
         async def observed(request: Any, context: Context) -> Any:
             began = time.monotonic()
@@ -129,6 +93,9 @@ class Observation(Step):
                 return answer  # noqa: TRY300 an else block would hide that this is the end of the try
             except grpc.aio.AbortError:
                 code = _code_sent(context)
+                raise
+            except asyncio.CancelledError:
+                code = _code_of_cancelled(context, drained=running.ends(long=row.long))
                 raise
             except BaseException as failure:
                 code = code_of(failure)
@@ -214,7 +181,7 @@ def interceptors(settings: GrpcSettings, running: RunningCalls, observer: Observ
     """Return the steps that enclose every call, outermost first."""
     return (
         ErrorShield(running, observer),
-        Observation(observer),
+        Observation(running, observer),
         Identity(),
         Deadline(settings),
         RequestSize(settings),
@@ -261,42 +228,18 @@ def _size(request: Any) -> int:
 _CODES: Final[dict[object, grpc.StatusCode]] = {code.value[0]: code for code in grpc.StatusCode}
 
 
+_TRAVEL_S: Final = 0.05
+"""The caller's clock runs ahead of ours by the time that a request travels: she gives up that much earlier."""
+
+
+def _code_of_cancelled(context: Context, *, drained: bool) -> grpc.StatusCode:
+    """Return what a cancelled call ended in: by our drain, at the caller's deadline, or by her own wish."""
+    if drained:
+        return grpc.StatusCode.UNAVAILABLE
+    left: float | None = context.time_remaining()
+    return grpc.StatusCode.CANCELLED if left is None or left > _TRAVEL_S else grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 def _code_sent(context: Context) -> grpc.StatusCode:
     """Return the code that a call was aborted with; grpc.aio keeps its number."""
     return _CODES.get(context.code(), grpc.StatusCode.UNKNOWN)
-
-
-def _as_call(behaviour: Any) -> Call:
-    """Return a handler's behaviour as a coroutine that writes its answers."""
-    if not inspect.isasyncgenfunction(behaviour):
-        return behaviour  # type: ignore[no-any-return]
-
-    async def written(request: Any, context: Context) -> None:
-        async for answer in behaviour(request, context):
-            await context.write(answer)
-
-    return written
-
-
-def _rewrapped(handler: Handler, enclose: Callable[[Call], Call]) -> Handler:
-    """Return `handler` with its behaviour enclosed; its serializers stay."""
-    kinds = (
-        ("unary_unary", grpc.unary_unary_rpc_method_handler),
-        ("unary_stream", grpc.unary_stream_rpc_method_handler),
-        ("stream_unary", grpc.stream_unary_rpc_method_handler),
-        ("stream_stream", grpc.stream_stream_rpc_method_handler),
-    )
-    for name, make in kinds:
-        behaviour = getattr(handler, name)
-        if behaviour is not None:
-            enclosed: Any = enclose(_as_call(behaviour))
-            return make(enclosed, handler.request_deserializer, handler.response_serializer)
-    return _NO_SUCH_METHOD
-
-
-async def _refuse_unknown(_requests: object, context: Context) -> NoReturn:
-    await context.abort_with_status(grpc_status_of(MethodUnknown()))
-
-
-_NO_SUCH_METHOD: Final[grpc.RpcMethodHandler[Any, Any]] = grpc.stream_stream_rpc_method_handler(_refuse_unknown)
-"""For names that nobody serves. As a stream of bytes it fits whatever the caller meant to call."""

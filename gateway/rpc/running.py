@@ -38,6 +38,10 @@ class RunningCalls:
             if not self._tasks:
                 self._idle.set()
 
+    def ends(self, *, long: bool) -> bool:
+        """Tell whether a drain ends calls of this kind early."""
+        return long and self.draining
+
     def end_long_calls(self) -> None:
         """Tell streams to end now: their tasks are cancelled, which the error shield turns into UNAVAILABLE."""
         self.draining = True

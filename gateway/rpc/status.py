@@ -12,7 +12,6 @@ Source: AIP-193; google/rpc/error_details.proto.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,8 +78,8 @@ def row_of(failure: BaseException) -> StatusRow:
 
 
 def code_of(failure: BaseException) -> grpc.StatusCode:
-    """Return the RPC code that `failure` ends in; CANCELLED if the caller went away."""
-    return grpc.StatusCode.CANCELLED if isinstance(failure, asyncio.CancelledError) else row_of(failure).code
+    """Return the RPC code that `failure` ends in."""
+    return row_of(failure).code
 
 
 def status_of(failure: BaseException) -> Status:

@@ -12,12 +12,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.rpc import interceptors as steps
+from gateway.rpc import step
 from gateway.rpc.methods import METHODS, VERIFICATION, MethodRow
 from gateway.rpc.server import GrpcServer
 from gateway.rpc.settings import GrpcSettings, ServingRefused
 from tests.integration.grpc_edge import CONTEXT, GREEN, Edge, refused, served, told
-from tests.unit.rpc.fakes import Desk
+from tests.unit.rpc.fakes import CANARY, Desk
 
 Code = grpc.StatusCode
 HealthStub: Any = health_pb2_grpc.HealthStub
@@ -75,20 +75,26 @@ class Planted:
     """Methods that misbehave on purpose, beside the real ones."""
 
     def __init__(self, edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting = asyncio.Event()
         self.aborted = asyncio.Event()
         self.cleaned_up = False
         self.let_go = asyncio.Event()
-        rows = {"/t.P/Forever": MethodRow(identity=False), "/t.P/AbortSlowly": MethodRow(identity=False)}
-        monkeypatch.setattr(steps, "METHODS", {**METHODS, **rows})
+        rows = {f"/t.P/{name}": MethodRow(identity=False) for name in ("Forever", "AbortSlowly", "TimesOut")}
+        monkeypatch.setattr(step, "METHODS", {**METHODS, **rows})
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Forever": grpc.unary_unary_rpc_method_handler(self.forever),
+            "TimesOut": grpc.unary_unary_rpc_method_handler(self.times_out),
             "AbortSlowly": grpc.unary_unary_rpc_method_handler(self.abort_slowly),
         }
         edge.server._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.P", handlers),))
 
     async def forever(self, _raw: bytes, _context: object) -> bytes:
+        self.waiting.set()
         await asyncio.Event().wait()
         return b""
+
+    async def times_out(self, _raw: bytes, _context: object) -> bytes:
+        raise TimeoutError(CANARY)
 
     async def abort_slowly(self, _raw: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         try:
@@ -155,7 +161,39 @@ async def test_a_drain_ends_streams_and_refuses_new_calls() -> None:
         assert (error.code(), told(error)[0].reason) == (Code.UNAVAILABLE, "NOT_READY")
         assert await stopping
         assert (await refused(edge.stub.VerifyCode(GREEN))).code() is Code.UNAVAILABLE
-    assert edge.observer.ended == [(f"/{VERIFICATION}/StreamVerifications", Code.CANCELLED)]
+    assert edge.observer.ended == [(f"/{VERIFICATION}/StreamVerifications", Code.UNAVAILABLE)]
+
+
+async def test_a_stream_that_arrives_during_the_drain_does_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served() as edge:
+        monkeypatch.setattr(edge.server._running, "draining", True)
+        stream = edge.stub.StreamVerifications()
+        error = await refused(stream.read())
+        assert (error.code(), told(error)[0].reason) == (Code.UNAVAILABLE, "NOT_READY")
+        assert (await edge.stub.VerifyCode(GREEN)).verdict.core.request_id == "r-1"
+
+
+async def test_a_call_that_its_caller_gave_up_is_counted_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served() as edge:
+        planted = Planted(edge, monkeypatch)
+        error = await refused(edge.channel.unary_unary("/t.P/Forever")(b"", timeout=0.2))
+        assert error.code() is Code.DEADLINE_EXCEEDED
+        planted.waiting.clear()
+        call = edge.channel.unary_unary("/t.P/Forever")(b"")
+        await planted.waiting.wait()
+        call.cancel()
+        await edge.server.stop()
+    codes = {code for method, code in edge.observer.ended if method == "/t.P/Forever"}
+    assert codes == {Code.DEADLINE_EXCEEDED, Code.CANCELLED}
+    assert edge.observer.failures == []
+
+
+async def test_a_timeout_within_a_handler_is_a_bug_not_the_callers_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served() as edge:
+        Planted(edge, monkeypatch)
+        error = await refused(edge.channel.unary_unary("/t.P/TimesOut")(b""))
+        assert (error.code(), told(error)[0].reason) == (Code.INTERNAL, "INTERNAL")
+        assert [type(failure) for failure in edge.observer.failures] == [TimeoutError]
 
 
 @pytest.mark.parametrize(

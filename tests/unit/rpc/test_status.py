@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import re
 
 import grpc
@@ -53,10 +52,6 @@ def test_each_failure_has_its_code_and_exactly_one_error_info(failure: Exception
 def test_every_refusal_has_a_row() -> None:
     for reason in RefusalReason:
         assert code_of(CallerRefused(reason)) is not Code.INTERNAL
-
-
-def test_a_caller_that_went_away_is_cancelled() -> None:
-    assert code_of(asyncio.CancelledError()) is Code.CANCELLED
 
 
 def test_violations_are_told_in_order_and_fit_into_trailers() -> None:
