@@ -230,7 +230,13 @@ def _key_id(jwk: Mapping[str, object], *, require_thumbprint: bool) -> KeyId:
     kid = _text(jwk, "kid")
     if require_thumbprint and kid != thumbprint(jwk):
         raise KeyRefused(KeyRefusal.WRONG_KEY_ID, "kid is not the key's thumbprint")
-    return KeyId(kid.encode())
+    try:
+        key_id = KeyId(kid.encode())
+    except UnicodeEncodeError:
+        raise KeyRefused(KeyRefusal.MALFORMED, "kid is not Unicode text") from None
+    if len(key_id) > MAX_KEY_ID_BYTES:
+        raise KeyRefused(KeyRefusal.MALFORMED, f"kid has more than {MAX_KEY_ID_BYTES} bytes")
+    return key_id
 
 
 def _key_id_or_none(jwk: object) -> KeyId | None:
@@ -242,14 +248,15 @@ def _text(jwk: Mapping[str, object], member: str) -> str:
     value = jwk.get(member)
     if value is None:
         raise KeyRefused(KeyRefusal.MISSING_MEMBER, member)
-    limit = MAX_KEY_ID_BYTES if member == "kid" else MAX_MEMBER_CHARACTERS
-    if not isinstance(value, str) or not value or len(value.encode(errors="replace")) > limit:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_MEMBER_CHARACTERS:
         raise KeyRefused(KeyRefusal.MALFORMED, f"{member} is not a text of usual length")
+    if not value.isascii() and member != "kid":
+        raise KeyRefused(KeyRefusal.MALFORMED, f"{member} is not ASCII")
     return value
 
 
 def _octets(jwk: Mapping[str, object], member: str) -> bytes:
     try:
-        return base64url_decode(_text(jwk, member).encode(errors="replace"))
+        return base64url_decode(_text(jwk, member).encode())
     except StrictError:
         raise KeyRefused(KeyRefusal.MALFORMED, f"{member} is not base64url") from None

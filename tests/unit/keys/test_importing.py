@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from keys import importing
 from keys.algorithms import Sm2Settings
 from keys.importing import build, certificate_files, certificates_in, issuers_from_certificates, save
 from keys.revocation import RevocationInvalid, revocation_list, revocation_list_from_crl
@@ -16,7 +17,7 @@ from keys.trust_list import TrustListInvalid, parse_trust_list
 from keys.trust_reader import read_document
 from keys.values import Algorithm, Environment, Instant, IssuerId, KeyId, KeyRefusal, KeyRefused
 from keys.vci import issuers_from_vci, listed_from_jwks
-from keys.x509 import certificate_key_id
+from keys.x509 import MAX_CERTIFICATE_BYTES, certificate_key_id
 
 from .making import certificate, ec_jwk, ec_key, ed25519_jwk, rsa_key
 
@@ -87,6 +88,23 @@ def test_sm2_settings_are_pinned_on_sm2_keys_only(tmp_path: Path) -> None:
 def test_nothing_to_import_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no certificate files"):
         certificate_files([tmp_path])
+
+
+def test_files_and_certificates_beyond_the_bounds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large.der").write_bytes(bytes(importing.MAX_FILE_BYTES + 1))
+    (tmp_path / "long.der").write_bytes(bytes(MAX_CERTIFICATE_BYTES + 1))
+    found = issuers_from_certificates(certificate_files([tmp_path]), formats=HCERT)
+    assert (found.issuers, [one.reason for one in found.refused]) == ((), [KeyRefusal.MALFORMED] * 2)
+    monkeypatch.setattr(importing, "MAX_FILES", 1)
+    with pytest.raises(ValueError, match="more than 1 files"):
+        certificate_files([tmp_path])
+
+
+def test_a_list_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "trust.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        save(document(), tmp_path / "trust.json")
+    assert [one.name for one in tmp_path.iterdir()] == ["trust.json"]
 
 
 def test_a_der_file_is_one_certificate() -> None:

@@ -84,6 +84,9 @@ N = rsa_key().public_key().public_numbers().n
         ({**EC, "kid": ""}, KeyRefusal.MALFORMED),
         ({**EC, "kid": 7}, KeyRefusal.MALFORMED),
         ({**EC, "kid": "k" * 257}, KeyRefusal.MALFORMED),
+        ({**EC, "kid": "é" * 129}, KeyRefusal.MALFORMED),
+        ({**EC, "kid": "\ud800"}, KeyRefusal.MALFORMED),
+        ({**EC, "kty": "\ud800"}, KeyRefusal.MALFORMED),
         ({**OKP, "x": base64url(bytes(32))}, KeyRefusal.LOW_ORDER),
         ({**OKP, "x": base64url((2**255 - 19 + 3).to_bytes(32, "little"))}, KeyRefusal.NON_CANONICAL),
         ({**OKP, "x": base64url((2).to_bytes(32, "little"))}, KeyRefusal.NOT_ON_CURVE),
@@ -172,7 +175,8 @@ def test_the_rules_of_smart_health_cards() -> None:
 
 def test_one_bad_key_costs_no_other_and_is_told_with_its_place() -> None:
     good = [ec_jwk(kid="a"), ed25519_jwk(kid="b")]
-    taken, refused = keys_from_jwks({"keys": [good[0], {"kty": "EC", "kid": "bad"}, "?", good[1]]}, issuer=ISSUER)
+    bad = [{"kty": "EC", "kid": "bad"}, "?"]
+    taken, refused = keys_from_jwks({"keys": [good[0], *bad, good[1]]}, issuer=ISSUER)
     assert [key.key_id for key in taken] == [b"a", b"b"]
     assert [(one.issuer, one.key_id, one.position, one.reason) for one in refused] == [
         (ISSUER, KeyId(b"bad"), "keys[1]", KeyRefusal.MISSING_MEMBER),

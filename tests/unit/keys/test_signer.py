@@ -72,6 +72,16 @@ def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> No
         open_signer(write(tmp_path / "key.pem", pem(ec_key()), mode))
 
 
+def test_a_key_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = write(tmp_path / "key.pem", pem(ec_key()))
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "key.pem", 4242, -1)
+    else:
+        monkeypatch.setattr("keys.signer.os.geteuid", lambda: 4242)
+    with pytest.raises(SignerUnavailable, match="another user"):
+        open_signer(uri)
+
+
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 def test_a_key_that_its_owner_alone_can_reach_is_taken(tmp_path: Path, mode: int) -> None:
     assert open_signer(write(tmp_path / "key.pem", pem(ec_key()), mode)).algorithm is Algorithm.ES256

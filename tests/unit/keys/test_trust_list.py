@@ -6,12 +6,15 @@ import json
 from base64 import b64encode
 from copy import deepcopy
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
 from keys import sm2
+from keys import trust_document as document
+from keys.revocation import MAX_COUNTER, MAX_REVOKED
 from keys.ring import MAX_CANDIDATES
 from keys.trust_document import MAX_LIST_BYTES, write_document
 from keys.trust_list import TrustListInvalid, parse_trust_list
@@ -184,6 +187,41 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
+def test_the_schema_has_the_parsers_bounds_and_words() -> None:
+    parts = SCHEMA["$defs"]
+    properties, members = SCHEMA["properties"], parts["issuer"]["properties"]
+    offered, revoked = parts["key"]["properties"], parts["revocations"]["properties"]
+    assert properties["format_version"]["const"] == document.FORMAT_VERSION
+    assert properties["issuers"]["maxItems"] == document.MAX_ISSUERS
+    assert properties["environment"]["enum"] == [one.value for one in Environment]
+    assert members["keys"]["maxItems"] == document.MAX_KEYS
+    assert members["formats"]["items"]["enum"] == list(document.FORMATS)
+    assert members["states"]["additionalProperties"]["enum"] == list(document.STATES)
+    assert members["states"]["maxProperties"] == document.MAX_STATES
+    assert members["revocations"]["maxItems"] == document.MAX_REVOCATION_LISTS
+    assert {members[one]["maxLength"] for one in ("issuer", "name")} == {document.MAX_NAME_CHARACTERS}
+    assert offered["key_id"]["maxLength"] == document.MAX_KEY_ID_CHARACTERS
+    assert offered["certificate"]["maxLength"] == document.MAX_CERTIFICATE_CHARACTERS
+    assert set(offered["uses"]["items"]["enum"]) == {use.value for use in KeyUse}
+    assert offered["sm2"]["properties"]["signature"]["enum"] == list(document.SIGNATURE_FORMS)
+    assert revoked["rids"]["maxItems"] == MAX_REVOKED
+    assert revoked["ctr"]["maximum"] == properties["sequence"]["maximum"] == MAX_COUNTER
+
+
+def test_the_documented_example_is_a_good_list() -> None:
+    page = Path(__file__).parents[3] / "docs" / "trust-list.md"
+    example = page.read_text().split("```json\n")[1].split("```")[0]
+    assert schema_says(json.loads(example))
+    found = parse_trust_list(example.encode())
+    assert (len(found.issuers[0].keys), found.refused) == (1, ())
+
+
+def test_the_documentation_names_every_reason() -> None:
+    page = Path(__file__).parents[3] / "docs" / "trust-list.md"
+    text = page.read_text()
+    assert [reason.value for reason in KeyRefusal if f"`{reason.value}`" not in text] == []
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_parser_and_schema_take_a_good_list(name: str) -> None:
     assert schema_says(GOOD[name])
@@ -222,9 +260,9 @@ def test_what_a_schema_cannot_say_is_refused_too(data: bytes, path: str) -> None
 
 @pytest.mark.parametrize("name", GOOD)
 def test_what_is_written_reads_back_equal(name: str) -> None:
-    document = read_document(written(GOOD[name]))
-    assert read_document(write_document(document)) == document
-    assert schema_says(json.loads(write_document(document)))
+    read = read_document(written(GOOD[name]))
+    assert read_document(write_document(read)) == read
+    assert schema_says(json.loads(write_document(read)))
 
 
 def test_a_list_comes_out_whole() -> None:
