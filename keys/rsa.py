@@ -81,7 +81,7 @@ def check_numbers(modulus: int, exponent: int) -> None:
     if modulus % 2 == 0:
         raise KeyRefused(KeyRefusal.MALFORMED, "the modulus is even")
     if _made_by_roca_generator(modulus):
-        raise KeyRefused(KeyRefusal.MALFORMED, "the modulus has the ROCA fingerprint (CVE-2017-15361)")
+        raise KeyRefused(KeyRefusal.WEAK_KEY, "the modulus has the ROCA fingerprint (CVE-2017-15361)")
 
 
 def _made_by_roca_generator(modulus: int) -> bool:

@@ -66,6 +66,7 @@ class KeyRefusal(StrEnum):
     RSA_TOO_SHORT = "rsa_too_short"
     RSA_TOO_LONG = "rsa_too_long"
     RSA_BAD_EXPONENT = "rsa_bad_exponent"
+    WEAK_KEY = "weak_key"
     WRONG_USE = "wrong_use"
     WRONG_KEY_ID = "wrong_key_id"
     DUPLICATE = "duplicate"

@@ -89,7 +89,10 @@ def _issuer_of(issuer: IssuerId, jwks: dict[str, object], crl: object) -> Issuer
         crl = []
     if not isinstance(crl, list):
         raise TrustSourceInvalid("crl must be a list")
-    taken, _ = keys_from_jwks(jwks, issuer=issuer)
+    try:
+        taken, _ = keys_from_jwks(jwks, issuer=issuer)
+    except KeyRefused:  # no key set at all: nothing of this issuer's can be authentic
+        taken = []
     try:
         revocations = tuple(revocation_list_from_crl(one) for one in crl)
     except RevocationInvalid as invalid:

@@ -144,7 +144,7 @@ KEYS = {
     "jws_mixedSymmetryKeyset": [KeyRefusal.UNSUPPORTED_KEY_TYPE],
     "jws_keyset": [KeyRefusal.UNSUPPORTED_KEY_TYPE] * 2,
     "jws_duplicate_kid": [KeyRefusal.UNSUPPORTED_KEY_TYPE] * 2,
-    "jws_rsa_roca_key": [KeyRefusal.MALFORMED],
+    "jws_rsa_roca_key": [KeyRefusal.WEAK_KEY],
     "keysize_too_small": [KeyRefusal.RSA_TOO_SHORT],
     "exponentOne": [KeyRefusal.RSA_BAD_EXPONENT],
     "wrong_algorithm": [KeyRefusal.UNSUPPORTED_ALGORITHM],

@@ -107,6 +107,12 @@ def test_an_instant_may_be_spelt_in_the_ways_of_the_wild(at: str) -> None:
     assert "error" not in ask([{"id": 1, "code": "hello", "at": at}])[0]
 
 
+@pytest.mark.parametrize("jwks", [{}, {"keys": 7}, {"keys": [7, {}, {"kty": "EC"}]}])
+def test_a_key_set_without_a_usable_key_is_trusted_for_nothing(jwks: object) -> None:
+    (answer,) = ask([{"id": 1, "code": "hello", "trust": [{"issuer": "i", "jwks": jwks}]}])
+    assert (answer["id"], answer["measure"]) == (1, "MANUAL")
+
+
 def test_an_unexpected_failure_tells_its_type_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> object:
         raise KeyError("Zhang San")
