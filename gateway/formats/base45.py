@@ -6,8 +6,8 @@ Rules (RFC 9285):
 - three letters give two bytes, so their value is at most 65,535; two letters at the end give one byte, at most 255
 - one letter left over is an error
 
-The decoder holds the values of all groups in one long integer, one 32-bit lane a group, and does the arithmetic of all
-groups at once; a lane never overflows, its largest value being 44 * (1 + 45 + 2025) = 91,124.
+The decoder takes the letters for one long integer, three bytes a group, and does the arithmetic of all groups at once.
+A group never overflows its three bytes, its largest value being 44 * (1 + 45 + 2025) = 91,124.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 _NOT_A_LETTER = 0xFF
 _VALUES = bytes(ALPHABET.find(letter) & _NOT_A_LETTER for letter in range(256))
-_LANE = 4
 
 
 def decode(text: bytes) -> bytes:
@@ -38,14 +37,15 @@ def decode(text: bytes) -> bytes:
     if rest == 1:
         raise CodeUnreadable(Reason.BAD_TEXT_ENCODING, "base45 length")
     whole = 3 * groups
-    lanes = (_spread(values[0:whole:3]) + 45 * _spread(values[1:whole:3]) + 2025 * _spread(values[2:whole:3])).to_bytes(
-        _LANE * groups, "little"
-    )
-    if lanes[2::_LANE] != bytes(groups):
+    letters = int.from_bytes(values[:whole], "little")
+    first = int.from_bytes(b"\xff\0\0" * groups, "little")
+    sums = (letters & first) + 45 * (letters >> 8 & first) + 2025 * (letters >> 16 & first)
+    lanes = sums.to_bytes(whole, "little")
+    if lanes[2::3] != bytes(groups):
         raise CodeUnreadable(Reason.BAD_TEXT_ENCODING, "base45 group")
     decoded = bytearray(2 * groups)
-    decoded[0::2] = lanes[1::_LANE]
-    decoded[1::2] = lanes[0::_LANE]
+    decoded[0::2] = lanes[1::3]
+    decoded[1::2] = lanes[0::3]
     if rest:
         last = values[-2] + 45 * values[-1]
         if last > 0xFF:
@@ -68,10 +68,3 @@ def encode(data: bytes) -> bytes:
         second, first = divmod(data[-1], 45)
         text += bytes((ALPHABET[first], ALPHABET[second]))
     return bytes(text)
-
-
-def _spread(values: bytes) -> int:
-    """Put each value into a lane of its own, the first one lowest."""
-    lanes = bytearray(_LANE * len(values))
-    lanes[0::_LANE] = values
-    return int.from_bytes(lanes, "little")
