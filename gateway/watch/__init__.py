@@ -4,9 +4,9 @@
 - `logs.py`       writes events as JSON lines; keeps the libraries' and Python's own words off the output
 - `metrics.py`    one registry per gateway and everything that is in it
 - `verdicts.py`   verifications by issuer, format, measure and reason
-- `rpc.py`        the grpc_server_* metrics, filled through the observer seam of gateway/rpc
+- `rpc.py`        the grpc_server_* metrics
+- `observer.py`   fills the seam of gateway/rpc
 - `trust.py`      age and end of the trust lists, keys and their ends
-- `catalogue.py`  the tables of metrics and events in docs/operation.md, made from the code
 
 Nothing here ever holds a code, a token, a caller's own word or the text of an exception.
 """

@@ -4,7 +4,7 @@ Rules:
 
 - No global registry: two gateways in one process (a test, the demo) do not see each other's numbers.
 - Nothing is labelled by what a caller sends. Gate, person, code and token are never labels.
-- What the numbers mean stands in docs/operation.md, made from here by `catalogue.py`.
+- docs/operation.md lists every one of them; a test holds the list to the code.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Rules:
 - Prefilled with 0: for "unknown", each format with each reason of the steps before an issuer is proven, under the one
   measure that the reason brings. For the issuers of the trust list, each of their formats with each reason of the
   later steps under the measures that it can bring, while that makes at most `PREFILL_LIMIT` series; with more issuers
-  a series starts at its first verdict, because some 50 series for each of hundreds of issuers would cost every scrape.
+  a series starts at its first verdict, because 27 series for each of hundreds of issuers would cost every scrape.
 """
 
 from __future__ import annotations
