@@ -10,6 +10,7 @@ Rules:
 - MAX_INFLATED bounds what a code unpacks to. The largest QR symbol holds 2,864 bytes in Base45, real CBOR shrinks to a
   half at best, and the largest real codes unpack to 2 KiB; `cbor.MAX_BYTES`, which bounds the time, would refuse more
 - times (claims 4, 5, 6) are numbers, with or without a fraction, between 2000 and 2100
+- an issuer that is no text (null, where a serialiser writes what is absent) names nobody; it is a schema deviation
 - one exception, for an issuer that writes NaN where it means "none" (Uruguay): such an expiry is a schema deviation
   and counts as long past, never as for ever; NaN anywhere else is refused
 - whether the code has expired, and who signed it, is for later rooms
@@ -73,8 +74,7 @@ def read(code: bytes) -> ClaimedCode:
         claims[CLAIM_EXPIRE_TIME] = EARLIEST
     cbor.require_finite(claims, envelope.payload)
     issuer = claims.get(CLAIM_ISSUER, "")
-    if not isinstance(issuer, str):
-        raise CodeUnreadable(Reason.BAD_CLAIM, "iss")
+    misnamed = not isinstance(issuer, str)
     issue_time = _time(claims, CLAIM_ISSUE_TIME, "iat")
     not_before = _time(claims, CLAIM_NOT_BEFORE, "nbf")
     expire_time = _time(claims, CLAIM_EXPIRE_TIME, "exp")
@@ -82,7 +82,7 @@ def read(code: bytes) -> ClaimedCode:
     statement = read_payload(claims)
     return ClaimedCode(
         Format.HCERT,
-        IssuerId(issuer),
+        IssuerId("" if misnamed else issuer),
         envelope.key_id,
         envelope.algorithm,
         envelope.signed,
@@ -92,7 +92,7 @@ def read(code: bytes) -> ClaimedCode:
         _later(not_before, statement.not_before),
         _earlier(expire_time, statement.expire_time),
         required_use=statement.required_use,
-        notes=(Reason.SCHEMA_DEVIATION,) if statement.deviates or undated else (),
+        notes=(Reason.SCHEMA_DEVIATION,) if statement.deviates or undated or misnamed else (),
         obstacle=envelope.obstacle,
     )
 

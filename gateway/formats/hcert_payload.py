@@ -25,6 +25,8 @@ Rules:
 - never improve: of several entries the worst word counts (the order is WORST_FIRST), a doubt is "attested"
 - a deviation from the schema never refuses a code, it is noted. What is noted is what the versions of the schema have
   in common (members, types, lengths, patterns); value sets are not checked
+- real issuers write null or an empty list for "none", one entry without its list, blanks around a code, a code as a
+  number: each is read as meant, for a positive result must not go unread because of a blank
 - a date of validity outside 2000 to 2100 is moved to that border, which changes no answer between the two
 """
 
@@ -126,20 +128,15 @@ def _read_dcc(dcc: Mapping[object, object]) -> Statement:
     found: list[Statement] = []
     deviates = not _frame_conforms(dcc) or ("v" in dcc) + ("t" in dcc) + ("r" in dcc) != 1
     for kind, use in _KINDS.items():
-        if kind not in dcc:
+        entries = dcc.get(kind)
+        if not entries:
             continue
-        entries = dcc[kind]
         if not isinstance(entries, list):
-            found.append(Statement(ATTESTED, use))
-            deviates = True
-            continue
-        for entry in entries:
-            if isinstance(entry, dict):
-                found.append(Statement(_word(kind, entry), use))
-                deviates = deviates or not _entry_conforms(kind, entry)
-            else:
-                found.append(Statement(ATTESTED, use))
-                deviates = True
+            entries, deviates = [entries], True
+        for given in entries:
+            entry = given if isinstance(given, dict) else {}
+            found.append(Statement(_word(kind, entry), use))
+            deviates = deviates or not _entry_conforms(kind, entry)
     if not found:
         return Statement(ATTESTED, deviates=True)
     worst = min(found, key=_rank) if len(found) > 1 else found[0]
@@ -151,7 +148,7 @@ def _rank(statement: Statement) -> int:
 
 
 def _word(kind: str, entry: Mapping[object, object]) -> str:
-    if not _is_one_of(entry.get("tg"), _COVID_19):
+    if _spelled(entry.get("tg")) not in _COVID_19:
         return ATTESTED
     if kind == "v":
         return _dose_word(entry.get("dn"), entry.get("sd"))
@@ -167,11 +164,14 @@ def _dose_word(dose: object, doses: object) -> str:
 
 
 def _result_word(result: object) -> str:
-    return _RESULTS.get(result, ATTESTED) if isinstance(result, str) else ATTESTED
+    return _RESULTS.get(_spelled(result), ATTESTED)
 
 
-def _is_one_of(code: object, codes: frozenset[str]) -> bool:
-    return isinstance(code, str) and code in codes
+def _spelled(code: object) -> str:
+    """Return a code as the value sets spell it; "" if it is none."""
+    if isinstance(code, str):
+        return code.strip()
+    return str(code) if type(code) is int else ""
 
 
 def _frame_conforms(dcc: Mapping[object, object]) -> bool:
@@ -193,11 +193,13 @@ def _entry_conforms(kind: str, entry: Mapping[object, object]) -> bool:
     for member in _DATES[kind]:
         if not _matches(_DAY, entry[member]):
             return False
+    if entry["tg"] != _spelled(entry["tg"]):
+        return False
     if kind == "v":
         dose, doses = entry.get("dn"), entry.get("sd")
         if type(dose) is not int or type(doses) is not int or not (0 <= dose <= 9 and 0 <= doses <= 9):
             return False
-    elif kind == "t" and not _matches(_SAMPLE_TIME, entry["sc"]):
+    elif kind == "t" and not (_matches(_SAMPLE_TIME, entry["sc"]) and entry["tr"] == _spelled(entry["tr"])):
         return False
     return _matches(_COUNTRY, entry["co"])
 
@@ -230,11 +232,11 @@ def _read_other(member: object) -> Statement:
 def _read_ddcc(ddcc: Mapping[object, object]) -> Statement:
     words = []
     if "vaccine" in ddcc:
-        against_covid = _is_one_of(_code(ddcc.get("disease")), _COVID_19)
+        against_covid = _code(ddcc.get("disease")) in _COVID_19
         words.append(_dose_word(ddcc.get("dose"), ddcc.get("total_doses")) if against_covid else ATTESTED)
     test = ddcc.get("test")
     if test is not None:
-        for_covid = isinstance(test, dict) and _is_one_of(_code(test.get("pathogen")), _SARS_COV_2)
+        for_covid = isinstance(test, dict) and _code(test.get("pathogen")) in _SARS_COV_2
         words.append(_result_word(_code(test.get("result"))) if for_covid and isinstance(test, dict) else ATTESTED)
     return Statement(
         min(words or [ATTESTED], key=WORST_FIRST.index),
@@ -243,14 +245,14 @@ def _read_ddcc(ddcc: Mapping[object, object]) -> Statement:
     )
 
 
-def _code(coding: object) -> object:
-    """Return the code of a FHIR-like coding `{code, system}`, or None."""
-    return coding.get("code") if isinstance(coding, dict) else None
+def _code(coding: object) -> str:
+    """Return the code of a FHIR-like coding `{code, system}`, or ""."""
+    return _spelled(coding.get("code")) if isinstance(coding, dict) else ""
 
 
 # Dates of validity
 
-_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?")
+_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)([T ].+)?)?)?")
 
 
 def _first_instant(value: object, name: str) -> Instant | None:
@@ -267,6 +269,7 @@ def _end_instant(value: object, name: str) -> Instant | None:
 
 def _period(value: object, name: str) -> tuple[Instant, Instant] | None:
     """Return the first instant of a year, month, day or time, and the instant at which it is over."""
+    value = value.strip() if isinstance(value, str) else value
     if value is None or value == "":
         return None
     parts = _DATE.fullmatch(value) if isinstance(value, str) else None
