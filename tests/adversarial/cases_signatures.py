@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from keys import sm2_curve
 from keys.sm2 import DEFAULT_SIGNER_ID, Sm2Signer
-from keys.sm2_der import signature_from_raw
+from keys.sm2_der import signature_from_raw, signature_to_raw
 
 from .case import BAD_SIGNATURE, Case, Mutation
 from .remake import envelope, jws_signed_as, signature, whole
@@ -108,6 +108,12 @@ def _sm2_der(held: bytes) -> bytes:
     der = signature_from_raw(held)
     assert der is not None
     return der
+
+
+def _sm2_raw(held: bytes) -> bytes:
+    raw = signature_to_raw(held)
+    assert raw is not None
+    return raw
 
 
 N = sm2_curve.N
@@ -210,6 +216,25 @@ CASES = (
     sm2("63 bytes", "jws SM2", signature(lambda held: held[:-1]), *BAD_SIGNATURE),
     sm2("empty", "jws SM2", signature(lambda held: b""), *BAD_SIGNATURE),
     sm2("QR, zeros", "qr SM2", envelope(lambda held: held[:-64] + bytes(64)), *BAD_SIGNATURE),
+    *(
+        sm2(f"DER, {name}", "jws SM2 in DER", signature(change), *BAD_SIGNATURE)
+        for name, change in (
+            ("long form", lambda held: b"\x30\x81" + held[1:]),
+            ("two-byte long form", lambda held: b"\x30\x82\x00" + held[1:]),
+            ("long form of r", lambda held: bytes((0x30, held[1] + 1, 0x02, 0x81)) + held[3:]),
+            ("indefinite", lambda held: b"\x30\x80" + held[2:] + b"\0\0"),
+            ("extra zero before r", lambda held: bytes((0x30, held[1] + 1, 0x02, held[3] + 1, 0)) + held[4:]),
+            ("negative r", lambda held: held[:4] + b"\xff" + held[5:]),
+            ("r 0", lambda held: bytes((0x30, held[1] - held[3] + 1, 0x02, 1, 0)) + held[4 + held[3] :]),
+            ("a byte behind", lambda held: held + b"\0"),
+            ("a byte behind, inside", lambda held: bytes((0x30, held[1] + 1)) + held[2:] + b"\0"),
+            ("a third element", lambda held: bytes((0x30, held[1] + 2)) + held[2:] + b"\x05\0"),
+            ("cut", lambda held: held[:-1]),
+            ("a set", lambda held: b"\x31" + held[1:]),
+            ("empty", lambda held: b""),
+            ("r || s", _sm2_raw),
+        )
+    ),
     *(
         tampered(f"one letter of the signature of {origin}", origin,
                  whole(lambda code: code[:-12] + (b"A" if code[-12:-11] != b"A" else b"B") + code[-11:]),

@@ -7,7 +7,7 @@ and nothing but its own fault can make a mutated one anything else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from gateway.pipeline import Pipeline
@@ -19,7 +19,7 @@ from keys.ring import KeyRing
 from keys.values import Algorithm, Instant, IssuerId, KeyId, TrustedKey
 from tests.simulators import hcert_issuer, shc_issuer
 from tests.simulators.native_issuer import NativeIssuer
-from tests.simulators.signing import SigningKey, make_key
+from tests.simulators.signing import SM2_SETTINGS, SigningKey, make_key
 from tests.simulators.vdsnc_issuer import VdsncIssuer, make_vdsnc_issuer
 
 AT = Instant(1_750_000_000.0)
@@ -61,7 +61,7 @@ class World:
     """Everyone's keys, and everyone's good code."""
 
     guizhou: dict[str, SigningKey] = field(repr=False)
-    """By algorithm, and one whose key id Hainan uses too."""
+    """By algorithm, one whose SM2 signatures are DER, and one whose key id Hainan uses too."""
     hainan: SigningKey
     country: SigningKey
     hcert: hcert_issuer.HcertIssuer
@@ -116,6 +116,7 @@ def _key_of(issuer: shc_issuer.ShcIssuer) -> SigningKey:
 def world() -> World:
     """Return the one world of this process: keys are made once."""
     guizhou = {algorithm.value: make_key(algorithm, f"gz-{algorithm.value}") for algorithm in Algorithm}
+    guizhou["SM2 in DER"] = make_key(Algorithm.SM2, "gz-SM2-DER", sm2=replace(SM2_SETTINGS, raw=False))
     guizhou["shared"] = make_key(Algorithm.ED25519, SHARED_KEY_ID)
     country = make_key(Algorithm.ES256, "xa-key-8")
     hcert = hcert_issuer.HcertIssuer(country.sign, country.key_id, Algorithm.ES256, COUNTRY)

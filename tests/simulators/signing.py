@@ -28,18 +28,19 @@ class SigningKey:
     public: PublicKey = field(repr=False)
     private: object = field(repr=False)
     """The library's own key object, for tests that sign wrongly on purpose."""
+    sm2: Sm2Settings | None = None
+    """What is pinned with an SM2 key."""
 
     def trusted(
         self, issuer: IssuerId, *, not_before: Instant | None = None, not_after: Instant | None = None
     ) -> TrustedKey:
         """Return the key as a trust list would vouch for it."""
-        sm2 = SM2_SETTINGS if self.algorithm is Algorithm.SM2 else None
-        verifier = make_verifier(self.algorithm, self.public, sm2=sm2)
+        verifier = make_verifier(self.algorithm, self.public, sm2=self.sm2)
         return TrustedKey(issuer, self.key_id, self.algorithm, verifier, not_before, not_after)
 
 
-def make_key(algorithm: Algorithm, key_id: str) -> SigningKey:
-    """Return a new key."""
+def make_key(algorithm: Algorithm, key_id: str, *, sm2: Sm2Settings = SM2_SETTINGS) -> SigningKey:
+    """Return a new key; one for SM2 signs by `sm2`, no other looks at it."""
     name = KeyId(key_id.encode())
     if algorithm is Algorithm.ED25519:
         edwards = ed25519.Ed25519PrivateKey.generate()
@@ -50,8 +51,8 @@ def make_key(algorithm: Algorithm, key_id: str) -> SigningKey:
     if algorithm in (Algorithm.RS256, Algorithm.PS256):
         long = rsa.generate_private_key(65537, 2048)
         return SigningKey(algorithm, name, _rsa(long, pss=algorithm is Algorithm.PS256), long.public_key(), long)
-    sm2 = Sm2Signer.generate(signer_id=DEFAULT_SIGNER_ID, z_mode=True, raw=True)
-    return SigningKey(algorithm, name, sm2.sign, sm2.public_key, sm2)
+    national = Sm2Signer.generate(signer_id=sm2.signer_id, z_mode=sm2.z_mode, raw=sm2.raw)
+    return SigningKey(algorithm, name, national.sign, national.public_key, national, sm2)
 
 
 def _ecdsa(key: ec.EllipticCurvePrivateKey) -> Sign:
