@@ -11,9 +11,9 @@ from gateway.errors import REASONS, CodeStopped, NotReady, Outcome, Reason, Step
 from gateway.formats import read_code, recognise
 from gateway.policy.book import PolicyBook
 from gateway.status.observe import observe
-from gateway.trust.authenticate import authenticate
+from gateway.trust.authenticate import SignedCode, find_signer, permit
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.values import AuthenticCode, CodeState, Decision, DivisionCode, Format, Instant, Measure
+from gateway.values import ClaimedCode, CodeState, Decision, DivisionCode, Format, Instant, Measure
 
 _STATE_OF = {Reason.EXPIRED: CodeState.EXPIRED, Reason.REVOKED: CodeState.REVOKED}
 
@@ -61,32 +61,36 @@ class Pipeline:
         if trust.expired(at):
             raise NotReady("the trust list has expired")
         found = recognise(code)
-        authentic = None
+        claimed = signed = None
         try:
             claimed = read_code(code, found)  # 1
-            authentic = authenticate(claimed, trust)  # 2
-            live = observe(authentic, trust.revocations, at)  # 3
+            signed = find_signer(claimed, trust)  # 2
+            live = observe(permit(signed), trust.revocations, at)  # 2, 3
             return self._policies.current.decide(live, division, at)  # 4
         except CodeStopped as stopped:
-            return _stopped(stopped.reason, at, found, authentic)
+            return _stopped(stopped.reason, at, found, claimed, signed)
 
 
-def _stopped(reason: Reason, at: Instant, found: Format, authentic: AuthenticCode | None) -> Decision:
+def _stopped(
+    reason: Reason, at: Instant, found: Format, claimed: ClaimedCode | None, signed: SignedCode | None
+) -> Decision:
+    """Return the decision on a code that a room stopped. Its claims are told only once its signature is proven."""
     row = REASONS[reason]
+    reasons = (reason,) if claimed is None else (reason, *claimed.notes)
     state = _STATE_OF.get(reason, CodeState.UNKNOWN)
-    if authentic is None:
-        return Decision(Measure[row.effect.value], (reason,), at, row.step, found, state)
+    if signed is None:
+        return Decision(Measure[row.effect.value], reasons, at, row.step, found, state)
     return Decision(
         Measure[row.effect.value],
-        (reason, *authentic.claimed.notes),
+        reasons,
         at,
         row.step,
         found,
         state,
-        authentic.issuer.issuer,
-        authentic.issuer.division,
-        observed_time=authentic.claimed.issue_time,
-        valid_until=authentic.claimed.expire_time,
+        signed.issuer.issuer,
+        signed.issuer.division,
+        observed_time=signed.claimed.issue_time,
+        valid_until=signed.claimed.expire_time,
     )
 
 

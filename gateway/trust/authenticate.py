@@ -7,26 +7,37 @@ different answers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gateway.errors import CodeStopped, Reason
 from gateway.values import AuthenticCode, ClaimedCode, DivisionCode, IssuerProfile, TrustedKey
 
 from .snapshot import TrustSnapshot
 
 
-def authenticate(claimed: ClaimedCode, trust: TrustSnapshot) -> AuthenticCode:
-    """Return `claimed` as its issuer's own word.
+@dataclass(frozen=True, slots=True)
+class SignedCode:
+    """A code whose signature is its issuer's. Whether the key may attest such a thing is not known yet."""
+
+    claimed: ClaimedCode
+    issuer: IssuerProfile
+    keys: tuple[TrustedKey, ...]
+    """All keys of that issuer that fit the signature."""
+
+
+def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
+    """Return `claimed` with the keys that signed it.
 
     1. Its proof is of a kind that can be checked here.
     2. The issuer is on the trust list, for this format (or a single certificate is trusted for any issuer).
     3. That issuer has a key with this key id.
     4. One of those keys has the algorithm that the code names, and the signature is that key's over the exact bytes.
     5. The division that the code names lies within its issuer's.
-    6. That key may attest this kind of statement. Of several keys that fit the signature, one that may is taken.
 
-    Does not check: validity in time, revocation, meaning.
+    Does not check: what the key may attest, validity in time, revocation, meaning.
 
     Raises: CodeStopped. Cannot decide: UNSUPPORTED_ALGORITHM, UNSUPPORTED_PROOF, UNKNOWN_ISSUER, FORMAT_NOT_TRUSTED,
-    UNKNOWN_KEY. Proven bad: KEY_ID_MISMATCH, ALGORITHM_MISMATCH, BAD_SIGNATURE, DIVISION_MISMATCH, KEY_USE_REFUSED.
+    UNKNOWN_KEY. Proven bad: KEY_ID_MISMATCH, ALGORITHM_MISMATCH, BAD_SIGNATURE, DIVISION_MISMATCH.
     """
     # 1
     if claimed.obstacle is not None:
@@ -44,16 +55,21 @@ def authenticate(claimed: ClaimedCode, trust: TrustSnapshot) -> AuthenticCode:
     # 4
     fitting = _keys_that_signed(claimed, keys)
     # 5
-    if (
-        claimed.division is not None
-        and issuer.division is not None
-        and not lies_within(claimed.division, issuer.division)
-    ):
+    outer = issuer.division
+    if claimed.division is not None and outer is not None and not lies_within(claimed.division, outer):
         raise CodeStopped(Reason.DIVISION_MISMATCH)
-    # 6
-    for key in fitting:
-        if claimed.required_use is None or not key.uses or claimed.required_use in key.uses:
-            return AuthenticCode(claimed, issuer, key)
+    return SignedCode(claimed, issuer, fitting)
+
+
+def permit(code: SignedCode) -> AuthenticCode:
+    """Return `code` as its issuer's own word, by a key that may attest it. Of several keys one that may is taken.
+
+    Raises: CodeStopped with KEY_USE_REFUSED (proven bad) if none may.
+    """
+    use = code.claimed.required_use
+    for key in code.keys:
+        if use is None or not key.uses or use in key.uses:
+            return AuthenticCode(code.claimed, code.issuer, key)
     raise CodeStopped(Reason.KEY_USE_REFUSED)
 
 
@@ -77,10 +93,14 @@ def _vouched_for_by_certificate(
     return trust.profile_of_anyone(claimed.issuer or keys[0].issuer), keys
 
 
-def _keys_that_signed(claimed: ClaimedCode, keys: tuple[TrustedKey, ...]) -> list[TrustedKey]:
+def _keys_that_signed(claimed: ClaimedCode, keys: tuple[TrustedKey, ...]) -> tuple[TrustedKey, ...]:
     named, signature, signed = claimed.algorithm, claimed.signature, claimed.signed
-    tried = [key for key in keys if named is None or key.algorithm is named]
-    fitting = [key for key in tried if key.verifier.verify(signature, signed)]
+    if len(keys) == 1:  # the usual case, without lists
+        tried = keys if named is None or keys[0].algorithm is named else ()
+        fitting = tried if tried and tried[0].verifier.verify(signature, signed) else ()
+    else:
+        tried = tuple(key for key in keys if named is None or key.algorithm is named)
+        fitting = tuple(key for key in tried if key.verifier.verify(signature, signed))
     if fitting:
         return fitting
     counts = f"{len(keys)} keys with this id, {len(tried)} with this algorithm, none fits the signature"

@@ -60,6 +60,12 @@ def test_every_expectation_is_met() -> None:
     assert asked == Counter(decode=213, signature=214, key_usage=144, validity=160)
 
 
+def test_the_issuer_is_told_as_soon_as_the_signature_is_proven() -> None:
+    for answer in ask(question(vector) for vector in lines()):
+        proven = answer["steps"]["signature"] == "ok"
+        assert (answer["issuer"] is not None) is proven, answer
+
+
 def refused_before(step: str, steps: dict[str, str]) -> bool:
     """Tell whether an earlier step that the vector does not ask about ended the way of the code."""
     return steps[step] == "not_reached" and step == "validity"

@@ -7,9 +7,19 @@ from typing import Any
 import pytest
 
 from gateway.errors import CodeStopped, Reason
-from gateway.trust.authenticate import authenticate, lies_within
+from gateway.trust.authenticate import find_signer, lies_within, permit
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.values import Algorithm, DivisionCode, Format, IssuerId, IssuerProfile, KeyId, KeyUse, TrustedKey
+from gateway.values import (
+    Algorithm,
+    AuthenticCode,
+    DivisionCode,
+    Format,
+    IssuerId,
+    IssuerProfile,
+    KeyId,
+    KeyUse,
+    TrustedKey,
+)
 from keys.ring import KeyRing
 from tests.unit.codes import GUIZHOU, KEY_ID, claimed, key, profile
 
@@ -19,6 +29,10 @@ FRANCE = IssuerId("FR")
 def trusting(*keys: TrustedKey, unbound: tuple[TrustedKey, ...] = (), **changes: Any) -> TrustSnapshot:
     issuers: dict[IssuerId, IssuerProfile] = {GUIZHOU: profile(**changes)} if keys else {}
     return TrustSnapshot(KeyRing(keys, unbound=unbound), issuers, {})
+
+
+def authenticate(code: Any, trust: TrustSnapshot) -> AuthenticCode:
+    return permit(find_signer(code, trust))
 
 
 def reason_of(code: Any, trust: TrustSnapshot) -> Reason:
