@@ -164,12 +164,13 @@ class App:
             return outcome
 
     async def drain(self) -> None:
-        """Stop: not ready at once, open calls end, then everything is closed. May be called again."""
+        """Stop: not ready at once, open calls end, then everything is closed. Called again, it does nothing."""
         if not self._draining:
             self._draining = True
             self._log.emit(Draining(self._config.grpc.lame_duck_s, self._config.grpc.grace_s))
             await self._look()
-        await self._close()
+            await self._close()
+            self._log.emit(Stopped(round(time.monotonic() - self._began, 3)))
 
     def checks(self) -> tuple[Check, ...]:
         """Return the conditions of being ready, as they are now."""
@@ -184,20 +185,23 @@ class App:
 
     async def _open(self) -> None:
         config = self._config
-        observer = RpcObserver(self._metrics.rpc, self._log)
-        self._metrics.rpc.announce(announced(reflection=config.grpc.reflection))
-        self._grpc = GrpcServer(_grpc_settings(config), lambda: self._desk, observer)
-        try:
-            self.grpc_port = await self._grpc.start()
-        except ServingRefused as refused:
-            raise StartRefused("grpc", "grpc", str(refused)) from None
+        # HTTP first: it tells of the start too, and needs no drain if gRPC cannot be opened.
         pages = Pages(metrics=self._metrics.exposition, checks=self.checks, key_set=lambda: self._key_set)
-        self._http = HttpServer(pages, answered=self._answered, failed=lambda exc: self._log.unhandled("http", exc))
+        http = HttpServer(pages, answered=self._answered, failed=lambda exc: self._log.unhandled("http", exc))
         try:
-            self.http_port = await self._http.start(config.http.listen.host, config.http.listen.port)
+            self.http_port = await http.start(config.http.listen.host, config.http.listen.port)
         except OSError as refused:
+            await http.stop()
             why = refused.strerror or "cannot listen"
             raise StartRefused("http", f"http.listen: {config.http.listen}", why) from None
+        self._http = http
+        self._metrics.rpc.announce(announced(reflection=config.grpc.reflection))
+        grpc = GrpcServer(_grpc_settings(config), lambda: self._desk, RpcObserver(self._metrics.rpc, self._log))
+        try:
+            self.grpc_port = await grpc.start()
+        except ServingRefused as refused:
+            raise StartRefused("grpc", "grpc", str(refused)) from None
+        self._grpc = grpc
 
     async def _close(self) -> None:
         if self._looking is not None:
@@ -211,7 +215,6 @@ class App:
         if self._http is not None:
             await self._http.stop()
             self._http = None
-            self._log.emit(Stopped(round(time.monotonic() - self._began, 3)))
 
     def _swap(self) -> ReloadDone | ReloadRefused:
         # The rules first, which changes nothing yet; then the trust lists, which swap or raise; then the rules go in.
@@ -242,7 +245,10 @@ class App:
     async def _look_again_and_again(self) -> None:
         while True:
             await asyncio.sleep(READINESS_S)
-            await self._look()
+            try:
+                await self._look()
+            except Exception as exc:  # noqa: BLE001 one look that fails must not be the last one
+                self._log.unhandled("loop", exc)
 
     def _tell_what_is_loaded(self) -> None:
         snapshot = self._trust.current

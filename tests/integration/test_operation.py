@@ -28,6 +28,7 @@ from gateway.app import App, StartRefused
 from gateway.config import load
 from gateway.watch.events import ReloadDone, ReloadRefused
 from gateway.watch.logs import EventLog
+from gateway.web.pages import Check
 from keys.values import Instant
 from tests.conftest import FakeClock
 from tests.integration.gateway_process import PATIENCE_S, Edges, Gateway, Site, question, running, start, stub_of
@@ -215,17 +216,45 @@ async def test_readiness_is_looked_at_without_being_asked(site: Site) -> None:
         await app.drain()
 
 
-async def test_an_app_that_cannot_open_everything_leaves_nothing_open(site: Site) -> None:
-    with socket.socket() as taken:
+@pytest.mark.parametrize(("edge", "other"), [("grpc", "http"), ("http", "grpc")])
+async def test_an_app_that_cannot_open_everything_leaves_nothing_open(site: Site, edge: str, other: str) -> None:
+    with socket.socket() as taken, socket.socket() as free:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        config = load(site.config, [f"http.listen=127.0.0.1:{taken.getsockname()[1]}", "grpc.lame_duck_s=0"])
-        app = App(config, log=EventLog(io.StringIO(), level="error"))
+        free.bind(("127.0.0.1", 0))
+        place = free.getsockname()
+        free.close()
+        settings = [f"{edge}.listen=127.0.0.1:{taken.getsockname()[1]}", f"{other}.listen=127.0.0.1:{place[1]}"]
+        app = App(load(site.config, settings), log=EventLog(io.StringIO(), level="error"))
         with pytest.raises(StartRefused) as caught:
             await app.start()
-    assert caught.value.part == "http"
+    assert caught.value.part == edge
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", app.grpc_port), timeout=PATIENCE_S)
+        socket.create_connection(place, timeout=PATIENCE_S)
+
+
+async def test_a_look_that_fails_is_not_the_last_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.app.READINESS_S", 0.01)
+    log = io.StringIO()
+    app = App(load(site.config), log=EventLog(log))
+    await app.start()
+    looked = asyncio.Event()
+    sound, looks = app.checks, 0
+
+    def checks() -> tuple[Check, ...]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise RuntimeError
+        looked.set()
+        return sound()
+
+    monkeypatch.setattr(app, "checks", checks)
+    try:
+        await asyncio.wait_for(looked.wait(), PATIENCE_S)
+    finally:
+        await app.drain()
+    assert '"event": "unhandled"' in log.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -277,7 +306,9 @@ def test_an_address_that_is_taken_is_a_failure_worth_another_try(site: Site, edg
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        status, refusals = not_started(site, f"{edge}.listen=127.0.0.1:{taken.getsockname()[1]}")
+        # A start that fails has nobody to wait for: with a lame duck of minutes this test would run out of patience.
+        taken_port = taken.getsockname()[1]
+        status, refusals = not_started(site, f"{edge}.listen=127.0.0.1:{taken_port}", "grpc.lame_duck_s=300")
     assert status == 1
     assert [event["part"] for event in refusals] == [edge]
 
