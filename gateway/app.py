@@ -55,8 +55,7 @@ from gateway.web.server import HttpServer
 from keys.signer import Signer, SignerUnavailable, open_signer, public_jwks
 
 VERSION = version("healthcode-gateway")
-READINESS_S = 1.0
-"""Seconds between two looks at the own readiness."""
+READINESS_S = 1.0  # between two looks at the own readiness
 
 Clock = Callable[[], Instant]
 """Reads the time. Called once per request, and once per look at the readiness."""
@@ -125,10 +124,9 @@ class App:
         self._said_ready: bool | None = None
         self._reloading = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
+        # Where the edges listen, once started.
         self.grpc_port = 0
-        """Where gRPC listens, once started."""
         self.http_port = 0
-        """Where HTTP listens, once started."""
 
     async def start(self) -> None:
         """Open both edges and say ready. Raises StartRefused, and then nothing stays open."""
