@@ -28,6 +28,8 @@ from gateway.policy.book import SHIPPED
 from keys.signer import generate_dev_key
 from keys.values import Algorithm, KeyId
 
+ROOT = Path(__file__).parents[2]
+
 PATIENCE_S = 20.0
 """How long a test waits for something that must happen. Reached only if it does not."""
 
@@ -234,7 +236,7 @@ def start(site: Site, *settings: str, **environment: str) -> Gateway:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("HCGW")} | environment,
     )
     return Gateway(process)
@@ -253,3 +255,18 @@ def running(site: Site, *settings: str, **environment: str) -> Iterator[Gateway]
             gateway.process.kill()
         gateway.process.wait(PATIENCE_S)
         gateway.close()
+
+
+def hcgw(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Return exit status, output and errors of a command."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HCGW")}
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S * 2,
+        cwd=ROOT,
+        env=clean | {"COLUMNS": "200"} | environment,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr

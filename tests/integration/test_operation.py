@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from base64 import urlsafe_b64decode
@@ -31,9 +28,8 @@ from gateway.watch.logs import EventLog
 from gateway.web.pages import Check
 from keys.values import Instant
 from tests.conftest import FakeClock
-from tests.integration.gateway_process import PATIENCE_S, Edges, Gateway, Site, question, running, start, stub_of
+from tests.integration.gateway_process import PATIENCE_S, Edges, Gateway, Site, hcgw, question, running, start, stub_of
 
-ROOT = Path(__file__).parents[2]
 BAD_CONFIGURATION = 78
 
 pytestmark = pytest.mark.xdist_group("gateway_process")
@@ -418,103 +414,3 @@ def test_mutual_tls(site: Site) -> None:
         gateway.signal(signal.SIGTERM)
         assert gateway.end() == 0
         assert gateway.stderr == b""
-
-
-# --- the commands
-
-
-def hcgw(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Return exit status, output and errors of a command."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("HCGW")}
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S * 2,
-        cwd=ROOT,
-        env=clean | {"COLUMNS": "200"} | environment,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_config_check_accepts_what_serve_would(site: Site) -> None:
-    status, out, err = hcgw("config", "check", str(site.config))
-    assert (status, err) == (0, "")
-    assert "the configuration is sound" in out
-
-
-def test_config_check_tells_every_fault_with_option_and_file(site: Site) -> None:
-    site.trust.write_text("{")
-    (site.folder / "receipts.key.pem").unlink()
-    for rules in site.policy.iterdir():
-        rules.unlink()
-    status, out, err = hcgw("config", "check", str(site.config))
-    assert status == 1
-    assert "sound" not in out
-    assert [line.split(":")[0] for line in err.splitlines()] == ["trust.lists", "policy.directory", "receipts.signer"]
-    assert str(site.trust) in err
-
-
-def test_config_check_looks_into_tls_files(site: Site) -> None:
-    files = [f"grpc.tls.{name}_file=trust.json" for name in ("certificate", "key", "client_ca")]
-    settings = [word for one in (*files, "grpc.insecure_plaintext_on_loopback=false") for word in ("--set", one)]
-    status, _, err = hcgw("config", "check", str(site.config), *settings)
-    assert status == 1
-    assert [line.split(":")[0] for line in err.splitlines()] == [
-        "grpc.tls.certificate_file, grpc.tls.key_file",
-        "grpc.tls.client_ca_file",
-    ]
-
-
-def test_config_show_tells_what_is_in_effect(site: Site) -> None:
-    status, out, _ = hcgw(
-        "config", "show", str(site.config), "--set", "log.level=error", HCGW__SERVICE__INSTANCE="other"
-    )
-    shown = json.loads(out)
-    assert status == 0
-    assert (shown["log"]["level"], shown["service"]["instance"], shown["grpc"]["listen"]) == (
-        "error",
-        "other",
-        "127.0.0.1:0",
-    )
-
-
-def test_config_schema_is_json() -> None:
-    status, out, _ = hcgw("config", "schema")
-    assert status == 0
-    assert set(json.loads(out)["properties"]) >= {"service", "grpc", "trust", "receipts"}
-
-
-def test_config_refusals_name_the_option(site: Site) -> None:
-    for command in ("check", "show"):
-        status, _, err = hcgw("config", command, str(site.config), "--set", "grpc.nonsense=1")
-        assert (status, err) == (1, "grpc.nonsense: unknown key\n")
-
-
-def test_version() -> None:
-    assert hcgw("version")[1].startswith("hcgw 0.")
-    assert set(json.loads(hcgw("version", "--json")[1])) >= {"version", "python", "grpcio"}
-
-
-@pytest.mark.parametrize(
-    "command", ["", "serve", "config check", "config show", "config schema", "verify", "demo", "version"]
-)
-def test_every_command_has_help_with_an_example(command: str) -> None:
-    status, out, _ = hcgw(*command.split(), "--help")
-    assert status == 0
-    assert out.count("hcgw ") >= 2
-
-
-def test_an_unknown_command_is_a_usage_error() -> None:
-    assert hcgw("nonsense")[0] == 2
-    assert hcgw("serve", "--nonsense")[0] == 2
-
-
-def test_a_light_command_loads_no_grpc() -> None:
-    code = (
-        "import sys; sys.argv = ['hcgw', 'version'];"
-        "from gateway.cli.main import run; run(); print('grpc' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == "False"
