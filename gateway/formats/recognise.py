@@ -67,9 +67,9 @@ def _recognise_jws(token: bytes) -> Format:
         header = jws.read_header(segment)
     except CodeUnreadable:
         return _guess(segment)
-    if header.type in shc.TYPES:
-        return Format.SHC
-    return Format.SHC if header.compression == "DEF" else Format.NATIVE
+    if header.type == native_claims.JWS_TYPE:
+        return Format.NATIVE
+    return Format.SHC if header.type in shc.TYPES or header.compression == "DEF" else Format.NATIVE
 
 
 def _guess(segment: bytes) -> Format:

@@ -56,6 +56,8 @@ def token(header: bytes) -> bytes:
         (token(b'{"alg":"ES256","typ":"statuslist+jwt"}'), Format.NATIVE),
         (token(b'{"alg":"EdDSA","typ":"hcgw-receipt+jwt"}'), Format.NATIVE),
         (token(b'{"alg":"ES256","typ":"dc+sd-jwt"}'), Format.NATIVE),
+        (jws_header(zip="DEF"), Format.NATIVE),
+        (token(b'{"alg":"ES256","typ":"vc+jwt","zip":"DEF"}'), Format.SHC),
         # a header that cannot be read, and still tells
         (token(b'{"alg":"EdDSA","alg":"none","typ":"hcg+jwt"}'), Format.NATIVE),
         (token(b'{"alg":"EdDSA","typ":"hcg+jwt","crit":["x"]}'), Format.NATIVE),
@@ -73,7 +75,8 @@ def test_recognised(code: bytes, found: Format) -> None:
     [
         b"", b" ", b" \t\r\n", b"\0", b"\xff", b"H", b"HC", b"HC1", b"HC2:6BF", b"hc1:6BF", b"HCI2:", b"HCI1",
         b"hci1:X", b"SHC:/5676", b"shc:", b"shc:5676", b"B64", b"b64:UEs", b"PK", b"PK\x05\x06", b"{", b"{}",
-        b'{"data":{}}', b'{"sig":{}}', b'[{"data":1,"sig":2}]', b"e", b"ey", b"eyJ", b"eyJhbGciOiJFUzI1NiJ9", b"ey.", b"eyJ!.x.y",
+        b'{"data":{}}', b'{"sig":{}}', b'[{"data":1,"sig":2}]',
+        b"e", b"ey", b"eyJ", b"eyJhbGciOiJFUzI1NiJ9", b"ey.", b"eyJ!.x.y",
         b"ew.x.y", b"eyJhIjox.e30.AA", b"https://example.org/code?id=1", b"123456", b"\xef\xbb\xbfHC1:6BF",
         '{"alg":"ES256"}'.encode("utf-16"),
     ],

@@ -167,6 +167,10 @@ def test_nothing_deep_is_parsed(data: bytes) -> None:
     assert fault_of(data) is StrictFault.TOO_DEEP
 
 
+def test_a_caller_that_allows_more_than_the_parser_can_gets_a_refusal() -> None:
+    assert fault_of(b"[" * 50_000 + b"]" * 50_000, 100_000) is StrictFault.TOO_DEEP
+
+
 def test_width_is_not_depth_and_brackets_in_strings_do_not_count() -> None:
     wide = b"[" + b",".join([b'{"a":[]}'] * 500) + b"]"
     assert len(parse_json(wide, max_depth=3)) == 500  # type: ignore[arg-type]
