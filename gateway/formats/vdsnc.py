@@ -101,7 +101,7 @@ def read(code: bytes) -> ClaimedCode:
 def _test_word(message: Mapping[str, object]) -> str:
     result = message.get("tr")
     said = result.get("r") if isinstance(result, dict) else None
-    return _RESULTS.get(said.lower(), _ATTESTED) if isinstance(said, str) else _ATTESTED
+    return _RESULTS.get(said.strip().lower(), _ATTESTED) if isinstance(said, str) else _ATTESTED
 
 
 def _object(members: Mapping[str, object], name: str, reason: Reason) -> Mapping[str, object]:

@@ -104,6 +104,7 @@ def test_the_canonical_form_does_not_depend_on_how_it_was_written(spacing: dict[
         ({"r": "Normal"}, "tested-negative"),
         ({"r": "positive"}, "tested-positive"),
         ({"r": "ABNORMAL"}, "tested-positive"),
+        ({"r": " positive "}, "tested-positive"),
         ({"r": "inconclusive"}, "attested"),
         ({"r": None}, "attested"),
         ({}, "attested"),
