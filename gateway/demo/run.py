@@ -81,7 +81,7 @@ async def run_demo(home: DemoHome, *, once: bool, grpc: str, http: str, log_to: 
     """
     console = Console()
     public = _public(console)
-    samples, config_file = _prepare(home, public, grpc=grpc, http=http)
+    samples, config_file = prepare(home, public, grpc=grpc, http=http)
     clock = DemoClock()
     app = App(load(config_file), clock=clock, log=EventLog(level=LogLevel.WARNING, stream=log_to))
     await app.start()
@@ -108,7 +108,8 @@ def _public(console: Console) -> PublicCodes:
     return public_codes(folder)
 
 
-def _prepare(home: DemoHome, public: PublicCodes, *, grpc: str, http: str) -> tuple[list[Sample], Path]:
+def prepare(home: DemoHome, public: PublicCodes, *, grpc: str, http: str) -> tuple[list[Sample], Path]:
+    """Write the trust list and the configuration; return the samples and the configuration file."""
     at = now()
     issuers = make_issuers(home)
     listed = (*(issuer.listed for issuer in issuers.all()), *public.issuers)
