@@ -1,8 +1,8 @@
 """Makes vectors.json: native codes that this project signs itself, with keys that everybody can derive.
 
 Run `python -m tests.conformance.native.make_vectors` to print it. The private keys are SHA-256 of a public sentence:
-they protect nothing and must never stand on a production trust list. Both signatures are deterministic (RFC 8032; RFC 6979),
-so that the file is the same on every run.
+they protect nothing and must never stand on a production trust list. Both signatures are deterministic (RFC 8032 and
+RFC 6979), so that the file is the same on every run.
 """
 
 from __future__ import annotations
