@@ -231,11 +231,11 @@ def _read_other(member: object) -> Statement:
 
 def _read_ddcc(ddcc: Mapping[object, object]) -> Statement:
     words = []
-    if "vaccine" in ddcc:
+    if ddcc.get("vaccine"):
         against_covid = _code(ddcc.get("disease")) in _COVID_19
         words.append(_dose_word(ddcc.get("dose"), ddcc.get("total_doses")) if against_covid else ATTESTED)
     test = ddcc.get("test")
-    if test is not None:
+    if test:
         for_covid = isinstance(test, dict) and _code(test.get("pathogen")) in _SARS_COV_2
         words.append(_result_word(_code(test.get("result"))) if for_covid and isinstance(test, dict) else ATTESTED)
     return Statement(
