@@ -6,7 +6,7 @@ Rules:
   order, with or without white space between; the bare compact JWS
 - two digits are one character, its code less 45; nothing before or after
 - `zip` is DEF and the payload one whole raw DEFLATE stream; anything else is refused, not guessed
-- `kid`, `iss`, `nbf` and the FHIR bundle are there; times may have fractions and lie in 2000 to 2100
+- `kid`, `iss`, `vc` and a time (`nbf`; `iat` in the oldest) are there; times may have fractions, in 2000 to 2100
 - what else departs from the specification is a note, not a refusal: the signature decides
 
 The statement is one of three words, by the deprecated type tokens where one of them decides, else by what the bundle
@@ -41,6 +41,7 @@ TYPES: Final = frozenset({None, "JWT"})
 _MAX_DEPTH: Final = 32
 _MAX_ISSUER_CHARACTERS: Final = 1_024
 
+_NO_PART: Final[Mapping[str, object]] = {}
 _HEALTH_CARD: Final = "https://smarthealth.cards#health-card"
 _IMMUNIZATION: Final = "https://smarthealth.cards#immunization"
 _LABORATORY: Final = "https://smarthealth.cards#laboratory"
@@ -90,23 +91,23 @@ def read(code: bytes) -> ClaimedCode:
     issuer = _text(payload, "iss")
     if not 1 <= len(issuer) <= _MAX_ISSUER_CHARACTERS:
         raise CodeUnreadable(Reason.BAD_CLAIM, "iss")
-    issue_time = _instant(payload, "nbf")
+    # Until 2021-03 the framework called it iat, and cards have no expiry.
+    dated = "nbf" in payload or "iat" not in payload
+    issue_time = _instant(payload, "nbf" if dated else "iat")
     expire_time = _instant(payload, "exp") if "exp" in payload else None
     credential = _object(payload, "vc")
     code_id = _text(credential, "rid") if "rid" in credential else None
     if code_id is not None and not _revocation_id(code_id):
         raise CodeUnreadable(Reason.BAD_CLAIM, "rid")
-    subject = _object(credential, "credentialSubject")
-    bundle = _object(subject, "fhirBundle")
-    kinds = credential.get("type")
-    if kinds is None:
-        raise CodeUnreadable(Reason.MISSING_CLAIM, "type")
-    if not isinstance(kinds, list):
-        raise CodeUnreadable(Reason.BAD_CLAIM, "type")
     # 5
+    subject = _part(credential, "credentialSubject")
+    bundle = _part(subject, "fhirBundle")
+    listed = credential.get("type")
+    kinds = listed if isinstance(listed, list) else []
     resources = _resource_types(bundle)
     conforms = (
-        header.algorithm is Algorithm.ES256
+        dated
+        and header.algorithm is Algorithm.ES256
         and issuer.startswith("https://")
         and not issuer.endswith("/")
         and _HEALTH_CARD in kinds
@@ -183,6 +184,12 @@ def _object(claims: Mapping[str, object], name: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise CodeUnreadable(Reason.MISSING_CLAIM if name not in claims else Reason.BAD_CLAIM, name)
     return value
+
+
+def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """Return a part that the specification demands and that judging a card can do without: empty if it is not there."""
+    value = whole.get(name)
+    return value if isinstance(value, dict) else _NO_PART
 
 
 def _instant(claims: Mapping[str, object], name: str) -> Instant:

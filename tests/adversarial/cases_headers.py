@@ -169,7 +169,7 @@ CASES = (
     kind("no typ", "jws Ed25519", jws(header=without("typ")), *BAD_COMPRESSION),
     kind("typ is a list", "jws Ed25519", jws(header=put(typ=["hcg+jwt"])), *BAD_ENVELOPE),
     kind("a card that calls itself a status list", "shc", card(header=put(typ="statuslist+jwt")), *WRONG_TYPE),
-    kind("a card that calls itself a native code", "shc", card(header=put(typ="hcg+jwt")), *WRONG_TYPE),
+    kind("a card that calls itself a native code", "shc", card(header=put(typ="hcg+jwt")), *BAD_COMPRESSION),
     kind("QR of another type", "qr Ed25519", qr(header=put_at((16, "statuslist+cwt"))), *WRONG_TYPE),
     kind("QR without type", "qr Ed25519", qr(header=without(16)), *WRONG_TYPE),
     kind("HCERT under the native prefix, cut to its size", "hcert",

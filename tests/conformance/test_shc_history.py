@@ -96,7 +96,6 @@ def test_a_card_of_its_time_is_authentic(kind: str) -> None:
     assert ("SCHEMA_DEVIATION" in said["reasons"]) is not conforms
 
 
-@pytest.mark.xfail(strict=True, reason="gateway/formats/shc.py knows no iat: cards of before 2021-03-29 are refused")
 def test_a_card_from_before_nbf_is_authentic() -> None:
     said = answer(changed(iat_for_nbf))
     assert is_authentic(said)
