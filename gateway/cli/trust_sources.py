@@ -19,6 +19,9 @@ from keys.x509 import key_from_certificate
 ANYONE = IssuerId("")
 """The issuer of a certificate that is trusted for whatever issuer a code names."""
 
+_PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+
 
 class TrustSourceInvalid(ValueError):
     """Something that should say whom to trust does not have the form for it."""
@@ -72,8 +75,8 @@ def from_line(entries: object) -> Trusted:
     for entry in entries:
         if isinstance(entry, dict) and isinstance(entry.get("certificate"), str):
             try:
-                certificates.append(_certificate(base64.b64decode(entry["certificate"])))
-            except (binascii.Error, ValueError):
+                certificates.append(_certificate(_from_text(entry["certificate"])))
+            except ValueError:  # KeyRefused and bad base64 are both
                 continue
         elif isinstance(entry, dict) and isinstance(entry.get("issuer"), str) and isinstance(entry.get("jwks"), dict):
             record = _issuer_of(IssuerId(entry["issuer"]), entry["jwks"], entry.get("crl"))
@@ -120,8 +123,15 @@ def _certificate(der: bytes) -> TrustedKey:
     return key_from_certificate(der, issuer=ANYONE)
 
 
+def _from_text(text: str) -> bytes:
+    """Return the DER behind base64 (of either alphabet, padded or not) or PEM: people paste what they have."""
+    data = text.encode()
+    if _PEM_BEGIN in data:
+        return _der_of(data)
+    return _der_of(base64.b64decode(data.translate(_STANDARD_ALPHABET) + b"=="))
+
+
 def _der_of(data: bytes) -> bytes:
-    begin, end = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-    if begin not in data:
+    if _PEM_BEGIN not in data:
         return data
-    return base64.b64decode(data.split(begin, 1)[1].split(end, 1)[0])
+    return base64.b64decode(data.split(_PEM_BEGIN, 1)[1].split(_PEM_END, 1)[0])

@@ -7,6 +7,7 @@ an expectation about it is counted as not asked.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections import Counter
 from typing import Any
 
@@ -82,6 +83,16 @@ def test_without_a_usable_certificate_nothing_is_authentic(trust: list[dict[str,
     assert {answer["steps"]["signature"] for answer in answers} == {"undetermined"}
     assert {answer["issuer"] for answer in answers} == {None}
     assert {answer["reasons"][0] for answer in answers} == {"UNKNOWN_ISSUER"}
+
+
+def test_a_certificate_may_be_pasted_in_any_usual_spelling() -> None:
+    vector = next(vector for vector in lines() if vector["file"].startswith("AT/"))
+    der = vector["TESTCTX"]["CERTIFICATE"]
+    pem = f"-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n"
+    spellings = [der, der.rstrip("="), der.translate(str.maketrans("+/", "-_")), pem, b64encode(pem.encode()).decode()]
+    for spelling in spellings:
+        (answer,) = ask([question(vector) | {"trust": [{"certificate": spelling}]}])
+        assert answer["steps"]["signature"] == "ok"
 
 
 def test_one_flipped_bit_in_the_signed_bytes_is_proven_bad() -> None:
