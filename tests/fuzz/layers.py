@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.formats import base45
+from gateway.formats import base45, recognise
+from gateway.values import Format
 
 from .mutate_bytes import mutate_bytes
 from .mutate_values import Pairs, Tag, mutate_value, read_cbor, read_json, write_cbor, write_json
@@ -104,16 +105,21 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _from_digits(code: bytes) -> bytes:
+def _token(code: bytes) -> bytes:
+    if not code.startswith(b"shc:/"):
+        return code
     digits = code.removeprefix(b"shc:/")
     return bytes(int(digits[at : at + 2]) + 45 for at in range(0, len(digits), 2))
 
 
-def _to_digits(_code: bytes, token: bytes) -> bytes:
+def _as_before(code: bytes, token: bytes) -> bytes:
+    if not code.startswith(b"shc:/"):
+        return token
     return b"shc:/" + b"".join(b"%02d" % (character - 45) for character in token if 45 <= character < 145)
 
 
-DIGITS: Final = Layer(_from_digits, _to_digits)
+TOKEN: Final = Layer(_token, _as_before)
+"""The token of a SMART Health Card, spelled as it was."""
 
 
 def _unzip(code: bytes) -> bytes:
@@ -167,25 +173,56 @@ class Shape:
 
 def _cose(packed: Layer) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
     header, payload = inside(packed, element(0)), inside(packed, element(2))
-    return (packed, header, payload), (packed, header, payload, payload)
+    return (packed, header, payload), (packed, header, *[payload] * 4)
 
 
 _HCERT: Final = inside(base45_after(b"HC1:"), ZLIB)
-_SHC_TOKEN: Final = (WHOLE, DIGITS)
 
 HCERT: Final = Shape((WHOLE, base45_after(b"HC1:"), *_cose(_HCERT)[0]), cbor=_cose(_HCERT)[1])
 NATIVE_QR: Final = Shape((WHOLE, *_cose(base45_after(b"HCI1:"))[0]), cbor=_cose(base45_after(b"HCI1:"))[1])
 NATIVE_JWS: Final = Shape((WHOLE, segment(0), segment(1), segment(2)), json=(segment(0), segment(1), segment(1)))
 SHC: Final = Shape(
-    tuple(
-        inside(token, layer)
-        for token in _SHC_TOKEN
-        for layer in (WHOLE, segment(0), segment(1), segment(2), inside(segment(1), RAW_DEFLATE))
+    (
+        WHOLE,
+        *(inside(TOKEN, layer) for layer in (WHOLE, segment(0), segment(1), segment(2))),
+        inside(TOKEN, inside(segment(1), RAW_DEFLATE)),
     ),
-    json=tuple(inside(token, layer) for token in _SHC_TOKEN for layer in (segment(0), inside(segment(1), RAW_DEFLATE))),
+    json=(inside(TOKEN, segment(0)), *[inside(TOKEN, inside(segment(1), RAW_DEFLATE))] * 2),
 )
 JSON: Final = Shape(json=(WHOLE,))
 VDSNC: Final = JSON
 DIVOC: Final = Shape((WHOLE, BASE64, UNZIPPED), json=(UNZIPPED,))
 
-__all__ = ["DIVOC", "HCERT", "JSON", "NATIVE_JWS", "NATIVE_QR", "SHC", "VDSNC", "Layer", "Pairs", "Shape", "inside"]
+_BY_FORMAT: Final = {
+    Format.HCERT: HCERT,
+    Format.SHC: SHC,
+    Format.VDSNC: VDSNC,
+    Format.DIVOC: DIVOC,
+}
+
+
+class AnyShape(Shape):
+    """Mutates a code of any format as its own shape does, or now and then as plain bytes."""
+
+    def mutate(self, rng: random.Random, code: bytes) -> bytes:
+        """Return `code` with one to three things wrong with it. Same `rng`, same answer; never raises."""
+        if rng.random() < 0.3:
+            return mutate_bytes(rng, code)
+        native = NATIVE_QR if code.startswith(b"HCI1:") else NATIVE_JWS
+        return _BY_FORMAT.get(recognise(code), native).mutate(rng, code)
+
+
+__all__ = ["DIVOC", "HCERT", "JSON", "NATIVE_JWS", "NATIVE_QR", "SHC", "VDSNC", "AnyShape", "Shape"]
+    "DIVOC",
+    "HCERT",
+    "JSON",
+    "NATIVE_JWS",
+    "NATIVE_QR",
+    "SHC",
+    "VDSNC",
+    "AnyShape",
+    "Layer",
+    "Pairs",
+    "Shape",
+    "inside",
+]

@@ -9,6 +9,7 @@ import json
 import math
 import random
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cbor2
@@ -118,7 +119,7 @@ def read_cbor(data: bytes) -> object:
 
 
 def _from_cbor2(item: object) -> object:
-    if isinstance(item, dict):
+    if isinstance(item, Mapping):  # inside a tag, cbor2 gives maps and arrays that cannot be changed
         return Pairs(tuple((_from_cbor2(key), _from_cbor2(value)) for key, value in item.items()))
     if isinstance(item, list | tuple):
         return [_from_cbor2(inner) for inner in item]
@@ -152,7 +153,7 @@ def write_cbor(value: object, rng: random.Random | None = None) -> bytes:
         return _container(5, len(value.pairs), parts, rng)
     if isinstance(value, list):
         return _container(4, len(value), [write_cbor(part, rng) for part in value], rng)
-    return b"\xf7"
+    raise TypeError(type(value).__name__)
 
 
 def _container(major: int, count: int, parts: list[bytes], rng: random.Random | None) -> bytes:

@@ -130,7 +130,7 @@ TARGETS: Final = {
         _reader("shc", Format.SHC, layers.SHC),
         _reader("vdsnc", Format.VDSNC, layers.VDSNC),
         _reader("divoc", Format.DIVOC, layers.DIVOC),
-        Target("recognise", check_recogniser, layers.Shape()),
+        Target("recognise", check_recogniser, layers.AnyShape()),
         Target("strict_json", check_json, layers.JSON),
         Target("trust_list", check_trust_list, layers.JSON, 8_192),
     )
