@@ -19,7 +19,7 @@ from gateway.formats import base45, recognise
 from gateway.values import Format
 
 from .mutate_bytes import mutate_bytes
-from .mutate_values import Pairs, Tag, mutate_value, read_cbor, read_json, write_cbor, write_json
+from .mutate_values import Tag, mutate_value, read_cbor, read_json, write_cbor, write_json
 
 MOST_UNPACKED: Final = 1 << 20
 
@@ -213,16 +213,3 @@ class AnyShape(Shape):
 
 
 __all__ = ["DIVOC", "HCERT", "JSON", "NATIVE_JWS", "NATIVE_QR", "SHC", "VDSNC", "AnyShape", "Shape"]
-    "DIVOC",
-    "HCERT",
-    "JSON",
-    "NATIVE_JWS",
-    "NATIVE_QR",
-    "SHC",
-    "VDSNC",
-    "AnyShape",
-    "Layer",
-    "Pairs",
-    "Shape",
-    "inside",
-]
