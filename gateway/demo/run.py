@@ -87,6 +87,10 @@ async def run_demo(home: DemoHome, *, once: bool, grpc: str, http: str, log_to: 
     await app.start()
     try:
         host = grpc.rpartition(":")[0]
+        console.print(
+            f"A gateway with sample provinces listens on {host}:{app.grpc_port}; it is asked about {len(samples)} codes.\n",
+            highlight=False,
+        )
         async with connected(f"{host}:{app.grpc_port}") as client:
             verdicts = [await _ask(client, clock, sample) for sample in samples]
         console.print(_table(verdicts))

@@ -1,8 +1,9 @@
 """Validity, revocation and age of a code at one instant.
 
-An expiry is exact: the instant itself is already outside (RFC 7519), except for HCERT, whose specification says "after
-which" and whose public test codes ask for it. A beginning may lie up to `MAX_CLOCK_SKEW` ahead, because the issuer's clock is not ours and a code
-that rotates every minute is shown within the second that it was made.
+- An expiry is exact: the instant itself is already outside (RFC 7519), except for HCERT, whose specification says
+  "after which" and whose public test codes ask for it.
+- A beginning may lie up to `MAX_CLOCK_SKEW` ahead, because the issuer's clock is not ours and a code that rotates every
+  minute is shown within the second that it was made.
 """
 
 from __future__ import annotations
