@@ -88,7 +88,7 @@ async def run_demo(home: DemoHome, *, once: bool, grpc: str, http: str, log_to: 
     try:
         host = grpc.rpartition(":")[0]
         console.print(
-            f"A gateway with sample provinces listens on {host}:{app.grpc_port}; it is asked about {len(samples)} codes.\n",
+            f"A sample gateway listens on {host}:{app.grpc_port} and is asked about {len(samples)} codes.\n",
             highlight=False,
         )
         async with connected(f"{host}:{app.grpc_port}") as client:
