@@ -95,6 +95,8 @@ def _vouched_for_by_certificate(
 
 def _keys_that_signed(claimed: ClaimedCode, keys: tuple[TrustedKey, ...]) -> tuple[TrustedKey, ...]:
     named, signature, signed = claimed.algorithm, claimed.signature, claimed.signed
+    tried: tuple[TrustedKey, ...]
+    fitting: tuple[TrustedKey, ...]
     if len(keys) == 1:  # the usual case, without lists
         tried = keys if named is None or keys[0].algorithm is named else ()
         fitting = tried if tried and tried[0].verifier.verify(signature, signed) else ()
