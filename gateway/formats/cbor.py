@@ -5,19 +5,20 @@ Rules:
 - at most MAX_BYTES, at most MAX_DEPTH levels
 - exactly one item: nothing follows it
 - no map has the same key twice (1 and 1.0 are the same)
+- no map is the key of a map: each level of it multiplies the price of a comparison
 - no NaN and no infinity, text is UTF-8
 - no tags but the two that mark a text as a date (0 and 1004), which are read as that text
 - indefinite lengths are allowed: the HCERT specifications do not forbid them, and the signature covers the bytes
 
 MAX_BYTES bounds time, not memory: map keys can be chosen so that they all collide, which costs the square of their
-number. 16 KiB of them take about 20 ms; 128 KiB would take more than a second. The largest QR symbol holds 2,864 bytes
-as Base45; the real codes' CBOR is under 2 KiB.
+number. 8 KiB of them (arrays of -1 and -2, whose hashes are equal) take about 10 ms; 128 KiB would take seconds. The
+largest QR symbol holds 2,864 bytes as Base45; the real codes' CBOR is under 2 KiB.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import NoReturn
 
@@ -25,7 +26,7 @@ from cbor2 import CBORDecoder, dumps
 
 from gateway.errors import CodeUnreadable, Reason
 
-MAX_BYTES = 16_384
+MAX_BYTES = 8_192
 MAX_DEPTH = 16
 
 
@@ -33,8 +34,18 @@ class _TagRefused(ValueError):
     """A tag that nobody asked for."""
 
 
+class _MapAsKey(ValueError):
+    """A map where only a number or a text makes sense."""
+
+
 def _refuse(_content: object, _immutable: bool) -> NoReturn:  # noqa: FBT001
     raise _TagRefused
+
+
+def _no_key(content: Mapping[object, object], immutable: bool) -> Mapping[object, object]:  # noqa: FBT001
+    if immutable:  # cbor2 reads a map this way where it stands in a key, and only there
+        raise _MapAsKey
+    return content
 
 
 def _date_text(content: object, _immutable: bool) -> str:  # noqa: FBT001
@@ -70,6 +81,7 @@ def decode(data: bytes, *, finite: bool = True) -> object:
         item: object = CBORDecoder(
             source,
             tag_hook=_refuse,
+            object_hook=_no_key,
             semantic_decoders=_DECODERS,
             max_depth=MAX_DEPTH,
             allow_duplicate_keys=False,

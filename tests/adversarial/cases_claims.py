@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from functools import partial
@@ -43,6 +44,7 @@ twice = partial(Case, "duplicate keys")
 odd_text = partial(Case, "BOM, UTF-16, surrogates, bidi, NUL")
 index = partial(Case, "status index")
 deep = partial(Case, "nesting")
+costly_keys = partial(Case, "map keys of equal hash")
 
 LATER = int(AT) + 3_600
 FOUR_THOUSAND = 10**3_999
@@ -71,6 +73,12 @@ def _nested(depth: int) -> object:
     for _ in range(depth):
         value = [value]
     return value
+
+
+def _colliding(around: bytes) -> bytes:
+    """Return a map of 512 keys: arrays of -1 and -2, which hash alike, each inside `around`."""
+    keys = (around + b"\x89" + bytes(one) for one in itertools.product((0x20, 0x21), repeat=9))
+    return b"\xb9\x02\x00" + b"".join(key + b"\x00" for key in keys)
 
 
 def _status(value: object) -> Edit:
@@ -279,9 +287,12 @@ CASES = (
     deep("brackets in texts do not count, real ones do", "jws Ed25519", jws(payload=put(x=["[[[[", _nested(9)])),
         *TOO_DEEP),
     deep("HCERT claims, 100", "hcert", dcc(claims=put_at(("x", _nested(100)))), *TOO_DEEP),
-    deep("HCERT claims, 10000 open", "hcert", dcc(claims=instead(b"\x81" * 10_000)), *TOO_DEEP),
+    deep("HCERT claims, 5000 open", "hcert", dcc(claims=instead(b"\x81" * 5_000)), *TOO_DEEP),
     deep("HCERT header, 50", "hcert", dcc(header=put_at((99, _nested(50)))), *TOO_DEEP),
     deep("HCERT, a cycle of shared references", "hcert", dcc(claims=instead(b"\xd8\x1c\x81\xd8\x1d\x00")), *BAD_CBOR),
+    costly_keys("HCERT claims, maps in maps", "hcert", dcc(claims=instead(_colliding(b"\xa1\x00\xa1\x00"))), *BAD_CBOR),
+    costly_keys("HCERT header, maps in arrays", "hcert", dcc(header=instead(_colliding(b"\x81\xa1\x00"))), *BAD_CBOR),
+    costly_keys("HCERT claims, arrays", "hcert", dcc(claims=instead(_colliding(b""))), *MISSING_CLAIM),
     deep("QR claims, 50", "qr Ed25519", qr(payload=put_at(("x", _nested(50)))), *TOO_DEEP),
     deep("card, 100", "shc", card(payload=put(x=_nested(100))), *TOO_DEEP),
     deep("card, 50000 open", "shc", card(payload=instead(b'{"a":' * 20_000)), *TOO_DEEP),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
+from collections.abc import Mapping
 
 import cbor2
 import pytest
@@ -68,6 +70,9 @@ def test_forms_that_real_codes_may_have(data: str, item: object) -> None:
         pytest.param("d8236128", Reason.BAD_CBOR, id="regular expression"),
         pytest.param("c4821a7fffffff01", Reason.BAD_CBOR, id="decimal of a billion digits"),
         pytest.param("a1d90100820102" + "00", Reason.BAD_CBOR, id="tag as a key"),
+        pytest.param("a1a0" + "00", Reason.BAD_CBOR, id="an empty map as a key"),
+        pytest.param("a1a101a20102030400" + "00", Reason.BAD_CBOR, id="a map as a key, with a map in it"),
+        pytest.param("a1820181a1000000", Reason.BAD_CBOR, id="a map in an array in an array that is a key"),
         pytest.param("0101", Reason.TRAILING_BYTES, id="a second item"),
         pytest.param("a0ff", Reason.TRAILING_BYTES, id="a byte behind"),
         pytest.param("a201010102", Reason.DUPLICATE_KEY, id="number twice"),
@@ -132,6 +137,23 @@ def test_keys_that_all_collide_are_read_in_bounded_work() -> None:
     data = b"\xb9" + struct.pack(">H", len(keys)) + b"".join(cbor2.dumps(list(key)) + b"\x00" for key in keys)
     assert len({hash(key) for key in keys}) == 1
     assert cbor.decode(data) == dict.fromkeys(keys, 0)
+
+
+def test_maps_as_keys_are_refused_before_a_second_one_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps in maps in a key took half a second for 3 KB: each comparison of two keys walks all of their levels."""
+    seen = 0
+    hook = cbor._no_key
+
+    def counted(content: Mapping[object, object], immutable: bool) -> Mapping[object, object]:
+        nonlocal seen
+        seen += 1
+        return hook(content, immutable)
+
+    monkeypatch.setattr(cbor, "_no_key", counted)
+    keys = [b"\xa1\x00\xa1\x00\x88" + bytes(one) for one in itertools.product((0x20, 0x21), repeat=8)]
+    data = b"\xb9" + struct.pack(">H", len(keys)) + b"".join(key + b"\x00" for key in keys)
+    assert reason_of(data) is Reason.BAD_CBOR
+    assert seen == 1
 
 
 def decoded(data: bytes) -> object:
