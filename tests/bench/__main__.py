@@ -66,10 +66,10 @@ def rival_results(rounds: int) -> dict[str, Result]:
         try:
             found = compare(rival, rounds)
         except NotMeasured as why:
-            results[name] = Result(None, PER_SECOND, LEAST, None, None, f"not measured: {why}")
+            results[name] = Result(None, PER_SECOND, LEAST.get(rival), None, None, f"not measured: {why}")
             continue
         note = f"{found.gateway * 1e6:.0f} us, rival {found.rival * 1e6:.0f} us, {found.codes} DCC codes"
-        results[name] = Result(1 / found.gateway, PER_SECOND, LEAST, found.times_faster, None, note)
+        results[name] = Result(1 / found.gateway, PER_SECOND, LEAST.get(rival), found.times_faster, None, note)
     return results
 
 

@@ -40,8 +40,9 @@ from .rooms import cpu, pipeline_of
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build" / "bench"
 INSTALL_SECONDS = 300
-LEAST = 10.0
-"""How many times faster than each rival the gateway must be."""
+LEAST = {"dcc_utils": 10.0, "covidpylib": 10.0}
+"""How many times faster than a rival the gateway must be. dcc-utils by its list of keys is shown for honesty: it goes
+through WebCrypto, that is OpenSSL as here, and even the bare signature check is only sixteen times faster."""
 
 
 class NotMeasured(Exception):
