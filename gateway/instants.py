@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from gateway.values import Instant
@@ -29,4 +30,4 @@ def format_instant(at: Instant) -> str:
 
 def now() -> Instant:
     """Return the system clock's instant. The one place where the process reads it."""
-    return Instant(datetime.now(UTC).timestamp())
+    return Instant(time.time())

@@ -58,9 +58,6 @@ def ask(
     except AskingFailed as failed:
         typer.secho(f"hcgw ask: {failed}", err=True)
         raise typer.Exit(NO_ANSWER) from None
-    except ValueError:
-        typer.secho("hcgw ask: --to must be a loopback address and a port, as in 127.0.0.1:8443", err=True)
-        raise typer.Exit(USAGE) from None
     typer.secho(said.measure.name, bold=True)
     typer.echo(f"  {', '.join(said.reasons)}")
     if said.state is not None:

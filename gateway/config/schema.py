@@ -10,7 +10,6 @@ Rules:
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +33,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from gateway.loopback import is_loopback
 from keys.values import Environment
 
 ENV_PREFIX = "HCGW__"
@@ -52,12 +52,7 @@ class Endpoint:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -9,12 +9,12 @@ Rules:
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from typing import Final
 
 from gateway.errors import CallerRefused, RefusalReason
+from gateway.loopback import is_loopback
 from gateway.values import Caller, CallerId, CallerKind
 
 DEV_LOOPBACK: Final = Caller(CallerId("dev-loopback"), CallerKind.DEV_LOOPBACK)
@@ -35,7 +35,7 @@ def caller_of(auth: Mapping[str, Iterable[bytes]], peer: str) -> Caller:
         name = _first_name(auth)
         if name:
             return Caller(CallerId(name), CallerKind.TLS_PEER)
-    elif security == (b"insecure",) and _is_loopback(peer):
+    elif security == (b"insecure",) and _from_loopback(peer):
         return DEV_LOOPBACK
     raise CallerRefused(RefusalReason.NO_IDENTITY)
 
@@ -69,12 +69,9 @@ def _first_name(auth: Mapping[str, Iterable[bytes]]) -> str:
     return ""
 
 
-def _is_loopback(peer: str) -> bool:
+def _from_loopback(peer: str) -> bool:
     family, _, rest = peer.partition(":")
     if family not in ("ipv4", "ipv6"):
         return False
     host = rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+    return host != "localhost" and is_loopback(host)  # a peer is an address

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import grpc
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.errors import Reason
+from gateway.loopback import is_loopback
 from gateway.rpc.methods import VERIFICATION
 from gateway.values import CodeState, DivisionCode, Measure, Profile, Purpose
 
@@ -70,7 +70,7 @@ class VerificationClient:
 async def connected(target: str) -> AsyncIterator[VerificationClient]:
     """Yield a client of the gateway at `target` (host:port). Raises: AskingFailed if it is not on loopback."""
     host = target.rpartition(":")[0].strip("[]")
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    if not is_loopback(host):
         raise AskingFailed("PERMISSION_DENIED", "this client speaks plaintext, so it speaks to loopback only")
     async with grpc.aio.insecure_channel(target) as channel:
         yield VerificationClient(channel)

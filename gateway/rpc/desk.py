@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.disclosure import Disclosure, disclose
+from gateway.instants import now
 from gateway.values import Caller, Decision, DivisionCode, Instant, Profile, Purpose
 
 
@@ -25,11 +25,6 @@ class WritesReceipts(Protocol):
     def issue(self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str) -> str:
         """Return the signed receipt of exactly what was `said` to `caller`."""
         ...
-
-
-def now() -> Instant:
-    """Return the wall clock's time: the default clock."""
-    return Instant(time.time())
 
 
 def _nobody(decision: Decision) -> None:

@@ -17,6 +17,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from gateway.loopback import is_loopback
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.interceptors import interceptors
 from gateway.rpc.methods import HEALTH, VERIFICATION
@@ -106,7 +107,7 @@ class GrpcServer:
                 return self._server.add_secure_port(address, _credentials(settings.tls))
             if not settings.insecure_plaintext_on_loopback:
                 raise ServingRefused("no TLS files, and insecure_plaintext_on_loopback is not set")
-            if not settings.is_loopback():
+            if not is_loopback(settings.host):
                 raise ServingRefused("insecure_plaintext_on_loopback needs a loopback address")
             return self._server.add_insecure_port(address)
         except RuntimeError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +72,6 @@ class GrpcSettings:
             ("grpc.so_reuseport", 0),
             ("grpc.enable_channelz", 0),
         ]
-
-    def is_loopback(self) -> bool:
-        """Tell whether only this machine can reach the address."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
     def address(self) -> str:
         """Return host and port as grpc wants them. The name localhost is not looked up."""
