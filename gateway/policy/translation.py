@@ -2,6 +2,7 @@
 
 - The issuer's state map on the trust list comes first: only the issuer knows what its orange means.
 - Then the defaults of the format, for words whose meaning its specification fixes.
+- A map never improves a word whose meaning is fixed: not red or yellow, and no laboratory result that nobody has read.
 - Anything else is UNKNOWN, which no rule can turn into a pass.
 """
 
@@ -24,6 +25,9 @@ _COLOURS: Final[Mapping[str, CodeState]] = MappingProxyType(
     }
 )
 """docs/native-code.md, State."""
+
+_FIXED: Final = frozenset({*_COLOURS.keys() - {"green"}, "tested-positive", "laboratory"})
+"""No format uses one of these words in another sense, so they are fixed for all."""
 
 _ATTESTATIONS: Final[Mapping[str, CodeState]] = MappingProxyType(
     {
@@ -52,11 +56,10 @@ _DEFAULTS: Final[Mapping[Format, Mapping[str, CodeState]]] = MappingProxyType(
 def translate(code: AuthenticCode) -> CodeState:
     """Return what the issuer's statement means. UNKNOWN if nobody has said so.
 
-    A statement that the format itself fixes as RED stays RED even if the issuer's map says otherwise: the gateway
-    never improves a colour, and a map is configuration.
+    A fixed word keeps its meaning even if the issuer's map says otherwise, unless the map says RED: the gateway never
+    improves a colour, and a map is configuration.
     """
     statement = code.claimed.statement
     by_format = _DEFAULTS[code.claimed.format].get(statement, CodeState.UNKNOWN)
-    if by_format is CodeState.RED:
-        return by_format
-    return code.issuer.states.get(statement, by_format)
+    by_issuer = code.issuer.states.get(statement, by_format)
+    return by_format if statement in _FIXED and by_issuer is not CodeState.RED else by_issuer
