@@ -175,7 +175,7 @@ class ClaimedCode:
     division: DivisionCode | None = None
     """The division that the code itself names; must lie within the issuer's own."""
     required_use: KeyUse | None = None
-    """What the signing key must be allowed to attest."""
+    """What the signing key must be allowed to attest. None: none of the uses that keys are limited to."""
     code_id: str | None = field(default=None, repr=False)
     """What the issuer revokes by: SHC `rid`, native `jti`."""
     subject: str | None = field(default=None, repr=False)

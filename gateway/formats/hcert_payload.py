@@ -17,12 +17,13 @@ The words (`Statement.word`):
 | recovered | a recovery from COVID-19 is attested |
 | tested-negative | the test result is "not detected" |
 | tested-positive | the test result is "detected" |
+| laboratory | a test is attested whose result, or whose disease, was not understood: it may be positive |
 | attested | none of the above can be said for certain |
 
 Rules:
 
-- the words speak of COVID-19; anything about another disease, or none, is "attested"
-- never improve: of several entries the worst word counts (the order is WORST_FIRST), a doubt is "attested"
+- the words speak of COVID-19; anything about another disease, or none, is "attested", a test of it "laboratory"
+- never improve: of several entries the worst word counts (the order is WORST_FIRST), a doubt is one of these two
 - a deviation from the schema never refuses a code, it is noted. What is noted is what the versions of the schema have
   in common (members, types, lengths, patterns); value sets are not checked
 - real issuers write null or an empty list for "none", one entry without its list, blanks around a code, a code as a
@@ -35,21 +36,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.errors import CodeUnreadable, Reason
 from gateway.values import Instant, KeyUse
-from keys.values import EARLIEST, LATEST
+
+from .validity_dates import end_instant, first_instant
 
 VACCINATED: Final = "vaccinated"
 PARTLY_VACCINATED: Final = "partly-vaccinated"
 RECOVERED: Final = "recovered"
 TESTED_NEGATIVE: Final = "tested-negative"
 TESTED_POSITIVE: Final = "tested-positive"
+LABORATORY: Final = "laboratory"
 ATTESTED: Final = "attested"
 
-WORST_FIRST: Final = (TESTED_POSITIVE, ATTESTED, PARTLY_VACCINATED, TESTED_NEGATIVE, RECOVERED, VACCINATED)
+WORST_FIRST: Final = (TESTED_POSITIVE, LABORATORY, ATTESTED, PARTLY_VACCINATED, TESTED_NEGATIVE, RECOVERED, VACCINATED)
 """All words there are."""
 
 _HCERT: Final = -260
@@ -149,7 +151,7 @@ def _rank(statement: Statement) -> int:
 
 def _word(kind: str, entry: Mapping[object, object]) -> str:
     if _spelled(entry.get("tg")) not in _COVID_19:
-        return ATTESTED
+        return LABORATORY if kind == "t" else ATTESTED
     if kind == "v":
         return _dose_word(entry.get("dn"), entry.get("sd"))
     if kind == "t":
@@ -164,7 +166,7 @@ def _dose_word(dose: object, doses: object) -> str:
 
 
 def _result_word(result: object) -> str:
-    return _RESULTS.get(_spelled(result), ATTESTED)
+    return _RESULTS.get(_spelled(result), LABORATORY)
 
 
 def _spelled(code: object) -> str:
@@ -223,78 +225,32 @@ def _read_other(member: object) -> Statement:
     if isinstance(vaccination, dict):
         return Statement(
             ATTESTED,
-            not_before=_first_instant(vaccination.get("vls"), "hcert.v.vls"),
-            expire_time=_end_instant(vaccination.get("vle"), "hcert.v.vle"),
+            KeyUse.VACCINATION,
+            not_before=first_instant(vaccination.get("vls"), "hcert.v.vls"),
+            expire_time=end_instant(vaccination.get("vle"), "hcert.v.vle"),
         )
     return _NOTHING_SAID
 
 
 def _read_ddcc(ddcc: Mapping[object, object]) -> Statement:
-    words = []
+    found: list[tuple[str, KeyUse | None]] = []
     if ddcc.get("vaccine"):
         against_covid = _code(ddcc.get("disease")) in _COVID_19
-        words.append(_dose_word(ddcc.get("dose"), ddcc.get("total_doses")) if against_covid else ATTESTED)
-    test = ddcc.get("test")
-    if test:
-        for_covid = isinstance(test, dict) and _code(test.get("pathogen")) in _SARS_COV_2
-        words.append(_result_word(_code(test.get("result"))) if for_covid and isinstance(test, dict) else ATTESTED)
+        word = _dose_word(ddcc.get("dose"), ddcc.get("total_doses")) if against_covid else ATTESTED
+        found.append((word, KeyUse.VACCINATION))
+    if test := ddcc.get("test"):
+        understood = isinstance(test, dict) and _code(test.get("pathogen")) in _SARS_COV_2
+        word = _result_word(_code(test.get("result"))) if understood and isinstance(test, dict) else LABORATORY
+        found.append((word, KeyUse.TEST))
+    word, use = min(found or [(ATTESTED, None)], key=lambda one: WORST_FIRST.index(one[0]))
     return Statement(
-        min(words or [ATTESTED], key=WORST_FIRST.index),
-        not_before=_first_instant(ddcc.get("valid_from"), "valid_from"),
-        expire_time=_end_instant(ddcc.get("valid_until"), "valid_until"),
+        word,
+        use,
+        not_before=first_instant(ddcc.get("valid_from"), "valid_from"),
+        expire_time=end_instant(ddcc.get("valid_until"), "valid_until"),
     )
 
 
 def _code(coding: object) -> str:
     """Return the code of a FHIR-like coding `{code, system}`, or ""."""
     return _spelled(coding.get("code")) if isinstance(coding, dict) else ""
-
-
-# Dates of validity
-
-_DATE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)([T ].+)?)?)?")
-
-
-def _first_instant(value: object, name: str) -> Instant | None:
-    """Return the first instant of a date; None if there is no date."""
-    period = _period(value, name)
-    return None if period is None else period[0]
-
-
-def _end_instant(value: object, name: str) -> Instant | None:
-    """Return the instant at which a date is over; None if there is no date."""
-    period = _period(value, name)
-    return None if period is None else period[1]
-
-
-def _period(value: object, name: str) -> tuple[Instant, Instant] | None:
-    """Return the first instant of a year, month, day or time, and the instant at which it is over."""
-    value = value.strip() if isinstance(value, str) else value
-    if value is None or value == "":
-        return None
-    parts = _DATE.fullmatch(value) if isinstance(value, str) else None
-    if parts is None:
-        raise CodeUnreadable(Reason.BAD_CLAIM, name)
-    year, month, day, time = parts.groups()
-    try:
-        if time is not None:
-            first = end = datetime.fromisoformat(parts.group())
-        else:
-            first = datetime(int(year), int(month or 1), int(day or 1))  # noqa: DTZ001 - made UTC below
-            if day is not None:
-                end = first + timedelta(days=1)
-            elif month is not None:
-                end = (first + timedelta(days=31)).replace(day=1)
-            else:
-                end = first.replace(year=first.year + 1)
-    except (ValueError, OverflowError):
-        end = None
-    if end is None:
-        raise CodeUnreadable(Reason.BAD_CLAIM, name)
-    return _instant_of(first), _instant_of(end)
-
-
-def _instant_of(moment: datetime) -> Instant:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return Instant(min(max(moment.timestamp(), EARLIEST), LATEST))

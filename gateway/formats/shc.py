@@ -10,7 +10,7 @@ Rules:
 - what else departs from the specification is a note, not a refusal: the signature decides
 
 The statement is one of three words, by the deprecated type tokens where one of them decides, else by what the bundle
-holds: "immunization" (immunizations, no results), "laboratory" (results, no immunizations), "attested" (all else).
+holds: "laboratory" (a result, whatever the tokens say), "immunization" (no result), "attested" (neither).
 Nothing else of the bundle is looked at, and none of it is kept beyond the signed bytes.
 
 Source: SMART Health Cards Framework 1.4.0 (chunks: until 1.2.3, deprecated in 1.3.0).
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.errors import CodeUnreadable, Reason
-from gateway.values import Algorithm, ClaimedCode, Format, Instant, IssuerId
+from gateway.values import Algorithm, ClaimedCode, Format, Instant, IssuerId, KeyUse
 from keys.values import EARLIEST, LATEST
 
 from .inflate import inflate
@@ -34,6 +34,7 @@ MAX_PAYLOAD_BYTES: Final = 131_072
 """Unpacked. The largest published example holds 30 KB."""
 
 STATEMENTS: Final = ("immunization", "laboratory", "attested")
+_USES: Final = {"immunization": KeyUse.VACCINATION, "laboratory": KeyUse.TEST}
 
 TYPES: Final = frozenset({None, "JWT"})
 """Cards carry no `typ`; "JWT" says no more than none (RFC 8725, section 3.11)."""
@@ -105,6 +106,7 @@ def read(code: bytes) -> ClaimedCode:
     listed = credential.get("type")
     kinds = listed if isinstance(listed, list) else []
     resources = _resource_types(bundle)
+    statement = _statement(kinds, resources or frozenset())
     conforms = (
         dated
         and header.algorithm is Algorithm.ES256
@@ -122,10 +124,11 @@ def read(code: bytes) -> ClaimedCode:
         algorithm=header.algorithm,
         signed=jws.signing_input,
         signature=jws.signature,
-        statement=_statement(kinds, resources or frozenset()),
+        statement=statement,
         issue_time=issue_time,
         not_before=issue_time,
         expire_time=expire_time,
+        required_use=_USES.get(statement),
         code_id=code_id,
         obstacle=header.obstacle,
         notes=() if conforms else (Reason.SCHEMA_DEVIATION,),
@@ -217,11 +220,10 @@ def _resource_types(bundle: Mapping[str, object]) -> frozenset[str] | None:
 
 
 def _statement(kinds: list[object], resources: frozenset[str]) -> str:
-    immunization = _IMMUNIZATION in kinds
-    laboratory = _LABORATORY in kinds
+    immunization, laboratory = _IMMUNIZATION in kinds, _LABORATORY in kinds
     if immunization == laboratory:
-        immunization = "Immunization" in resources
-        laboratory = not _RESULTS.isdisjoint(resources)
-    if immunization == laboratory:
-        return "attested"
-    return "immunization" if immunization else "laboratory"
+        immunization, laboratory = "Immunization" in resources, False
+    # A result may be positive: neither a token nor an immunization beside it hides it.
+    if laboratory or not _RESULTS.isdisjoint(resources):
+        return "laboratory"
+    return "immunization" if immunization else "attested"

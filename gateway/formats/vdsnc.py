@@ -10,7 +10,8 @@ Rules:
 - base64url may carry its padding, in the one place where it belongs
 - the key id is the first 8 bytes of the certificate's SHA-256, so that trust finds the key by it; the certificate is
   never trusted for being carried
-- the seal has no times and no number of doses: a vaccination is "attested", a test says its result
+- the seal has no times and no number of doses: a vaccination is "attested"; a test says its result, or is
+  "laboratory" where that was not understood, for it may be positive
 - of the holder nothing is kept but what the signature covers
 """
 
@@ -40,6 +41,7 @@ _RESULTS: Final = {
     "abnormal": "tested-positive",
 }
 _ATTESTED: Final = "attested"
+_NOT_UNDERSTOOD: Final = "laboratory"
 _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
 _LARGEST_EXACT: Final = 2**53 - 1
 
@@ -101,7 +103,7 @@ def read(code: bytes) -> ClaimedCode:
 def _test_word(message: Mapping[str, object]) -> str:
     result = message.get("tr")
     said = result.get("r") if isinstance(result, dict) else None
-    return _RESULTS.get(said.strip().lower(), _ATTESTED) if isinstance(said, str) else _ATTESTED
+    return _RESULTS.get(said.strip().lower(), _NOT_UNDERSTOOD) if isinstance(said, str) else _NOT_UNDERSTOOD
 
 
 def _object(members: Mapping[str, object], name: str, reason: Reason) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.errors import CodeStopped, Reason
-from gateway.values import AuthenticCode, ClaimedCode, DivisionCode, IssuerProfile, TrustedKey
+from gateway.values import AuthenticCode, ClaimedCode, DivisionCode, Format, IssuerProfile, TrustedKey
 
 from .snapshot import TrustSnapshot
 
@@ -64,11 +64,15 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
 def permit(code: SignedCode) -> AuthenticCode:
     """Return `code` as its issuer's own word, by a key that may attest it. Of several keys one that may is taken.
 
+    The uses are those of medical certificates: a key that is limited to some of them never attests a colour, but may
+    attest what is no vaccination, test or recovery (a reference to other documents).
+
     Raises: CodeStopped with KEY_USE_REFUSED (proven bad) if none may.
     """
     use = code.claimed.required_use
+    unlimited = use is None and code.claimed.format is not Format.NATIVE
     for key in code.keys:
-        if use is None or not key.uses or use in key.uses:
+        if unlimited or not key.uses or use in key.uses:
             return AuthenticCode(code.claimed, code.issuer, key)
     raise CodeStopped(Reason.KEY_USE_REFUSED)
 

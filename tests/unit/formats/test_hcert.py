@@ -137,12 +137,12 @@ def only(payload: Any, kind: str) -> object:
         (vaccination(ci="C" * 81), "vaccinated", KeyUse.VACCINATION, True),
         (lab_result(), "tested-negative", KeyUse.TEST, False),
         (lab_result(detected=True), "tested-positive", KeyUse.TEST, False),
-        (lab_result(tr="something else"), "attested", KeyUse.TEST, False),
+        (lab_result(tr="something else"), "laboratory", KeyUse.TEST, False),
         (lab_result(tr=260415000), "tested-negative", KeyUse.TEST, True),
         (lab_result(tr=260373001), "tested-positive", KeyUse.TEST, True),
         (lab_result(tr="260373001 "), "tested-positive", KeyUse.TEST, True),
-        (lab_result(tr=260373001.0), "attested", KeyUse.TEST, True),
-        (lab_result(tg="6142004"), "attested", KeyUse.TEST, False),
+        (lab_result(tr=260373001.0), "laboratory", KeyUse.TEST, True),
+        (lab_result(tg="6142004"), "laboratory", KeyUse.TEST, False),
         (lab_result(sc="yesterday"), "tested-negative", KeyUse.TEST, True),
         (recovery(), "recovered", KeyUse.RECOVERY, False),
         (recovery(tg=None), "attested", KeyUse.RECOVERY, True),
@@ -189,33 +189,36 @@ def test_of_several_doses_the_worst_counts(order: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claims", "word"),
+    ("claims", "word", "use"),
     [
-        (ddcc_vaccination(), "vaccinated"),
-        (ddcc_vaccination(dose=1), "partly-vaccinated"),
-        (ddcc_vaccination(total_doses=None), "attested"),
-        (ddcc_vaccination(disease=None), "attested"),
-        (ddcc_vaccination(disease={"code": "1D47"}), "attested"),
-        (ddcc_vaccination(disease={"code": "RA01 "}), "vaccinated"),
-        (ddcc_vaccination(disease={"code": []}), "attested"),
-        (ddcc_test(), "tested-negative"),
-        (ddcc_test(detected=True), "tested-positive"),
-        (ddcc_test(pathogen="XN000"), "attested"),
-        ({"test": "negative"}, "attested"),
-        *(({**ddcc_test(), "vaccine": nothing, "disease": nothing}, "tested-negative") for nothing in NOTHING),
-        *(({**ddcc_vaccination(), "test": nothing}, "vaccinated") for nothing in NOTHING),
-        ({"vaccine": None, "test": None}, "attested"),
-        ({**ddcc_vaccination(), **ddcc_test(detected=True)}, "tested-positive"),
-        ({-260: {3: ddcc_vaccination()}}, "vaccinated"),
-        ({-260: icvp()}, "attested"),
-        ({-260: {5: [{"u": "shlink:/x"}]}}, "attested"),
-        ({-260: {3: ddcc_vaccination(), 4: ddcc_test(detected=True)}}, "tested-positive"),
-        ({-260: {7: {}}}, "attested"),
+        (ddcc_vaccination(), "vaccinated", KeyUse.VACCINATION),
+        (ddcc_vaccination(dose=1), "partly-vaccinated", KeyUse.VACCINATION),
+        (ddcc_vaccination(total_doses=None), "attested", KeyUse.VACCINATION),
+        (ddcc_vaccination(disease=None), "attested", KeyUse.VACCINATION),
+        (ddcc_vaccination(disease={"code": "1D47"}), "attested", KeyUse.VACCINATION),
+        (ddcc_vaccination(disease={"code": "RA01 "}), "vaccinated", KeyUse.VACCINATION),
+        (ddcc_vaccination(disease={"code": []}), "attested", KeyUse.VACCINATION),
+        (ddcc_test(), "tested-negative", KeyUse.TEST),
+        (ddcc_test(detected=True), "tested-positive", KeyUse.TEST),
+        (ddcc_test(pathogen="XN000"), "laboratory", KeyUse.TEST),
+        ({"test": "negative"}, "laboratory", KeyUse.TEST),
+        *(
+            ({**ddcc_test(), "vaccine": nothing, "disease": nothing}, "tested-negative", KeyUse.TEST)
+            for nothing in NOTHING
+        ),
+        *(({**ddcc_vaccination(), "test": nothing}, "vaccinated", KeyUse.VACCINATION) for nothing in NOTHING),
+        ({"vaccine": None, "test": None}, "attested", None),
+        ({**ddcc_vaccination(), **ddcc_test(detected=True)}, "tested-positive", KeyUse.TEST),
+        ({-260: {3: ddcc_vaccination()}}, "vaccinated", KeyUse.VACCINATION),
+        ({-260: icvp()}, "attested", KeyUse.VACCINATION),
+        ({-260: {5: [{"u": "shlink:/x"}]}}, "attested", None),
+        ({-260: {3: ddcc_vaccination(), 4: ddcc_test(detected=True)}}, "tested-positive", KeyUse.TEST),
+        ({-260: {7: {}}}, "attested", None),
     ],
 )
-def test_words_of_the_other_families(claims: dict[object, object], word: str) -> None:
+def test_words_of_the_other_families(claims: dict[object, object], word: str, use: KeyUse | None) -> None:
     read = hcert.read(ISSUER.issue_claims(claims))
-    assert (read.statement, read.required_use, read.issuer) == (word, None, "")
+    assert (read.statement, read.required_use, read.issuer) == (word, use, "")
     assert read.statement in WORST_FIRST
 
 

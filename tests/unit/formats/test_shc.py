@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from gateway.errors import CodeUnreadable, Reason
 from gateway.formats.shc import MAX_PAYLOAD_BYTES, read
-from gateway.values import Algorithm, ClaimedCode, Format
+from gateway.values import Algorithm, ClaimedCode, Format, KeyUse
 from tests.simulators.shc_issuer import (
     IMMUNIZATION,
     PATIENT,
@@ -84,6 +84,7 @@ def test_an_accepted_card() -> None:
         statement="immunization",
         issue_time=claimed.issue_time,
         not_before=claimed.issue_time,
+        required_use=KeyUse.VACCINATION,
         code_id="MKyCxh7p6uQ",
     )
     assert claimed.issuer == ISSUER.url
@@ -118,7 +119,9 @@ def test_nothing_of_the_person_shows() -> None:
         ([], (PATIENT, IMMUNIZATION), "immunization"),
         ([], (PATIENT, RESULT), "laboratory"),
         ([], ({"resourceType": "DiagnosticReport"},), "laboratory"),
-        ([], (PATIENT, IMMUNIZATION, RESULT), "attested"),
+        ([], (PATIENT, IMMUNIZATION, RESULT), "laboratory"),
+        (["#immunization"], (PATIENT, IMMUNIZATION, RESULT), "laboratory"),
+        (["#immunization"], (PATIENT, {"resourceType": "DiagnosticReport"}), "laboratory"),
         ([], (PATIENT,), "attested"),
         (["#immunization"], (PATIENT,), "immunization"),
         (["#laboratory", "#covid19"], (PATIENT, IMMUNIZATION), "laboratory"),

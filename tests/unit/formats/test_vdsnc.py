@@ -105,10 +105,11 @@ def test_the_canonical_form_does_not_depend_on_how_it_was_written(spacing: dict[
         ({"r": "positive"}, "tested-positive"),
         ({"r": "ABNORMAL"}, "tested-positive"),
         ({"r": " positive "}, "tested-positive"),
-        ({"r": "inconclusive"}, "attested"),
-        ({"r": None}, "attested"),
-        ({}, "attested"),
-        ("negative", "attested"),
+        ({"r": "inconclusive"}, "laboratory"),
+        ({"r": None}, "laboratory"),
+        ({"r": "detected"}, "laboratory"),
+        ({}, "laboratory"),
+        ("negative", "laboratory"),
     ],
 )
 def test_results_of_tests(result: object, word: str) -> None:

@@ -65,6 +65,8 @@ def test_the_issuers_own_signature_makes_a_code_authentic() -> None:
         ({"signature": b"signed by two", "key_id": None}, [key()], Reason.UNKNOWN_KEY),
         ({"division": DivisionCode("530100")}, [key()], Reason.DIVISION_MISMATCH),
         ({"required_use": KeyUse.TEST}, [key(uses=frozenset({KeyUse.RECOVERY}))], Reason.KEY_USE_REFUSED),
+        # A colour is none of the uses that the key is limited to.
+        ({"required_use": None}, [key(uses=frozenset(KeyUse))], Reason.KEY_USE_REFUSED),
     ],
 )
 def test_whatever_is_wrong_is_told(changes: dict[str, Any], keys: list[TrustedKey], reason: Reason) -> None:
@@ -83,6 +85,11 @@ def test_whatever_is_wrong_is_told(changes: dict[str, Any], keys: list[TrustedKe
 )
 def test_what_a_code_leaves_out_does_not_stop_it(changes: dict[str, Any]) -> None:
     assert authenticate(claimed(**changes), trusting(key())).key.key_id == KEY_ID
+
+
+def test_a_limited_key_may_attest_a_document_without_a_use() -> None:
+    code, one = claimed(format=Format.HCERT), key(uses=frozenset({KeyUse.TEST}))
+    assert authenticate(code, trusting(one, formats=frozenset({Format.HCERT}))).key is one
 
 
 def test_all_keys_that_share_an_id_are_tried() -> None:
