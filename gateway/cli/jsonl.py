@@ -1,6 +1,6 @@
 """`hcgw verify --jsonl`: a line in, a line out. The form is a contract (README, Verifying many codes offline).
 
-- One answer per line, in order; no line, however hostile, ends the run.
+- One answer per line, in order, for an empty line too; no line, however hostile, ends the run.
 - A line that is not a question of this form gets {"id": null, "error": ...} in its place.
 - The same pipeline as over gRPC; nothing here judges a code.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import IO, Final, Never
 
@@ -26,6 +27,11 @@ from .trust_sources import TrustSourceInvalid, from_line
 
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 """A line may carry a whole key set beside a code; more than this is no question."""
+
+_SMALL_TRUST: Final = 32_768
+_SMALL_TRUSTS_KEPT: Final = 64
+_LARGE_TRUSTS_KEPT: Final = 1
+"""The keys of a line take some twenty times the room of their text: of large ones only the last is kept."""
 
 DIVISION: Final = re.compile(r"[1-9][0-9]{5}\Z")
 _MEMBERS: Final = frozenset({"id", "code", "code_base64", "at", "division", "trust"})
@@ -46,11 +52,11 @@ class FixedTrust:
 class Question:
     """One line, read."""
 
-    question_id: object
-    code: bytes
+    question_id: object = field(repr=False)
+    code: bytes = field(repr=False)
     at: Instant | None
     division: DivisionCode | None
-    trust: str | None
+    trust: str | None = field(repr=False)
     """The line's own trust as canonical JSON, or None if it has none."""
 
 
@@ -69,16 +75,23 @@ def answer_lines(
     at, division: for lines that name none.
     """
 
-    @lru_cache(maxsize=64)
-    def pipeline_trusting(trust: str) -> Pipeline:
+    def pipeline_of(trust: str) -> Pipeline:
         return Pipeline(FixedTrust(from_line(json.loads(trust)).snapshot()), policies)
+
+    small, large = lru_cache(_SMALL_TRUSTS_KEPT)(pipeline_of), lru_cache(_LARGE_TRUSTS_KEPT)(pipeline_of)
+
+    def pipeline_trusting(trust: str | None) -> Pipeline:
+        if trust is None:
+            return default
+        return small(trust) if len(trust) <= _SMALL_TRUST else large(trust)
 
     for line in _bounded(lines):
         try:
             asked = read_question(line)
-            pipeline = default if asked.trust is None else pipeline_trusting(asked.trust)
             instant = asked.at if asked.at is not None else at if at is not None else clock()
-            decision = pipeline.verify(asked.code, at=instant, division=asked.division or division)
+            decision = pipeline_trusting(asked.trust).verify(
+                asked.code, at=instant, division=asked.division or division
+            )
             yield json.dumps(answer(asked.question_id, decision))
         except (LineInvalid, TrustSourceInvalid, GatewayError) as invalid:
             yield json.dumps({"id": None, "error": str(invalid)})
@@ -112,7 +125,9 @@ def read_question(line: bytes | None) -> Question:
     if line is None:
         raise LineInvalid(f"the line is longer than {MAX_LINE_BYTES} bytes")
     try:
-        asked = json.loads(line.decode("utf-8"), object_pairs_hook=_no_key_twice, parse_constant=_not_finite)
+        asked = json.loads(
+            line.decode("utf-8"), object_pairs_hook=_no_key_twice, parse_constant=_not_finite, parse_float=_finite
+        )
     except (ValueError, RecursionError) as invalid:
         raise LineInvalid("the line is not JSON") from invalid
     if not isinstance(asked, dict):
@@ -157,13 +172,13 @@ def _instant_of(at: object) -> Instant:
 
 
 def _bounded(lines: IO[bytes]) -> Iterator[bytes | None]:
-    """Yield each line without its end, None for one that is too long, nothing for an empty one."""
+    """Yield each line with its end, None for one that is too long."""
     while line := lines.readline(MAX_LINE_BYTES + 1):
         if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
             while (rest := lines.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
             yield None
-        elif line.strip():
+        else:
             yield line
 
 
@@ -172,6 +187,13 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise ValueError("a key stands twice")
     return members
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # 1e999 would come back as Infinity, which is no JSON
+        raise ValueError("a number that is not finite")
+    return number
 
 
 def _not_finite(constant: str) -> Never:

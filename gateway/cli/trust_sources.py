@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.trust.snapshot import SIGNED_FORMATS, TrustSnapshot, snapshot_of
-from gateway.values import IssuerId, TrustedKey
+from gateway.values import Instant, IssuerId, TrustedKey
 from keys.jwk import keys_from_jwks
 from keys.revocation import RevocationInvalid, RevocationList, revocation_list_from_crl
 from keys.trust_list import IssuerRecord, TrustList, TrustListInvalid, parse_trust_list
@@ -33,13 +33,23 @@ class Trusted:
 
     records: tuple[IssuerRecord, ...] = ()
     certificates: tuple[TrustedKey, ...] = ()
+    expires: Instant | None = None
+    """The earliest end among the trust lists."""
 
     def snapshot(self) -> TrustSnapshot:
-        """Return everything as one snapshot that never expires."""
+        """Return everything as one snapshot. Raises: TrustSourceInvalid if two lists name the same issuer."""
         held = TrustList(
-            sequence=0, environment=Environment.TEST, issued=EARLIEST, expires=None, issuers=self.records, refused=()
+            sequence=0,
+            environment=Environment.TEST,
+            issued=EARLIEST,
+            expires=self.expires,
+            issuers=self.records,
+            refused=(),
         )
-        return snapshot_of([held], unbound=self.certificates)
+        try:
+            return snapshot_of([held], unbound=self.certificates)
+        except ValueError as twice:
+            raise TrustSourceInvalid(str(twice)) from None
 
 
 def from_files(files: Iterable[Path]) -> Trusted:
@@ -49,18 +59,21 @@ def from_files(files: Iterable[Path]) -> Trusted:
     """
     records: list[IssuerRecord] = []
     certificates: list[TrustedKey] = []
+    ends: list[Instant] = []
     for file in files:
         try:
             data = file.read_bytes()
             if data.lstrip()[:1] == b"{":
-                records += parse_trust_list(data).issuers
+                found = parse_trust_list(data)
+                records += found.issuers
+                ends += [] if found.expires is None else [found.expires]
             else:
                 certificates.append(_certificate(_der_of(data)))
         except OSError as unreadable:
             raise TrustSourceInvalid(f"{file}: {unreadable.strerror or 'cannot be read'}") from unreadable
         except (TrustListInvalid, KeyRefused, binascii.Error) as invalid:
             raise TrustSourceInvalid(f"{file}: {invalid}") from invalid
-    return Trusted(tuple(records), tuple(certificates))
+    return Trusted(tuple(records), tuple(certificates), min(ends, default=None))
 
 
 def from_line(entries: object) -> Trusted:
@@ -70,7 +83,8 @@ def from_line(entries: object) -> Trusted:
     """
     if not isinstance(entries, list):
         raise TrustSourceInvalid("trust must be a list")
-    records: dict[IssuerId, IssuerRecord] = {}
+    keys: dict[IssuerId, list[TrustedKey]] = {}
+    revocations: dict[IssuerId, list[RevocationList]] = {}
     certificates: list[TrustedKey] = []
     for entry in entries:
         if isinstance(entry, dict) and isinstance(entry.get("certificate"), str):
@@ -79,32 +93,32 @@ def from_line(entries: object) -> Trusted:
             except ValueError:  # KeyRefused and bad base64 are both
                 continue
         elif isinstance(entry, dict) and isinstance(entry.get("issuer"), str) and isinstance(entry.get("jwks"), dict):
-            record = _issuer_of(IssuerId(entry["issuer"]), entry["jwks"], entry.get("crl"))
-            known = records.get(record.issuer)
-            records[record.issuer] = record if known is None else _joined(known, record)
+            issuer = IssuerId(entry["issuer"])
+            keys.setdefault(issuer, []).extend(_keys_of(issuer, entry["jwks"]))
+            revocations.setdefault(issuer, []).extend(_revocations_of(entry.get("crl")))
         else:
             raise TrustSourceInvalid("an entry of trust is neither a certificate nor an issuer with a jwks")
-    return Trusted(tuple(records.values()), tuple(certificates))
+    records = tuple(_record(issuer, found, revocations[issuer]) for issuer, found in keys.items())
+    return Trusted(records, tuple(certificates))
 
 
-def _issuer_of(issuer: IssuerId, jwks: dict[str, object], crl: object) -> IssuerRecord:
-    if crl is None:
-        crl = []
-    if not isinstance(crl, list):
-        raise TrustSourceInvalid("crl must be a list")
+def _keys_of(issuer: IssuerId, jwks: dict[str, object]) -> Sequence[TrustedKey]:
     try:
         taken, _ = keys_from_jwks(jwks, issuer=issuer)
     except KeyRefused:  # no key set at all: nothing of this issuer's can be authentic
-        taken = []
+        return ()
+    return taken
+
+
+def _revocations_of(crl: object) -> Sequence[RevocationList]:
+    if crl is None:
+        return ()
+    if not isinstance(crl, list):
+        raise TrustSourceInvalid("crl must be a list")
     try:
-        revocations = tuple(revocation_list_from_crl(one) for one in crl)
+        return [revocation_list_from_crl(one) for one in crl]
     except RevocationInvalid as invalid:
         raise TrustSourceInvalid(f"crl: {invalid}") from invalid
-    return _record(issuer, taken, revocations)
-
-
-def _joined(one: IssuerRecord, other: IssuerRecord) -> IssuerRecord:
-    return _record(one.issuer, (*one.keys, *other.keys), (*one.revocations, *other.revocations))
 
 
 def _record(issuer: IssuerId, keys: Sequence[TrustedKey], revocations: Sequence[RevocationList]) -> IssuerRecord:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
+import weakref
+from typing import Any
 
 import pytest
 
 from gateway.cli import jsonl
+from gateway.pipeline import Pipeline
 from tests.conformance.questions import NOBODY, POLICIES, ask, ask_raw
+from tests.simulators.shc_issuer import ShcIssuer
 from tests.unit.codes import AT
 
 STEPS = ["decode", "signature", "key_usage", "validity", "status", "policy"]
@@ -91,8 +96,64 @@ def test_a_line_beyond_the_bound_is_answered_and_the_next_one_too(monkeypatch: p
     assert [answer.get("id") for answer in answers] == [None, 2, None]
 
 
-def test_empty_lines_ask_nothing() -> None:
-    assert ask_raw(b"\n  \n\r\n") == []
+def test_an_empty_line_is_answered_too_so_that_lines_and_answers_stay_in_step() -> None:
+    answers = ask_raw(b'\n  \n\r\n{"id": 1, "code": "hello"}\n\x0b\n')
+    assert [(answer["id"], "error" in answer) for answer in answers] == [
+        (None, True), (None, True), (None, True), (1, False), (None, True),
+    ]  # fmt: skip
+    assert ask_raw(b"") == []
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b'{"deep": [1e400]}'])
+def test_a_number_beyond_all_bounds_never_comes_back_as_what_is_no_json(number: bytes) -> None:
+    (answer,) = ask_raw(b'{"id": ' + number + b', "code": "x"}')
+    assert answer == {"id": None, "error": "the line is not JSON"}
+
+
+def test_a_question_shows_nothing_of_its_code() -> None:
+    line = json.dumps({"id": "Zhang San", "code": "Zhang San", "trust": [{"issuer": "Zhang San", "jwks": {}}]})
+    assert "Zhang" not in repr(jsonl.read_question(line.encode()))
+
+
+def test_the_keys_of_large_lines_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-four lines of 4 MiB, each with other keys, took six gigabytes."""
+    alive: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+
+    class Watched(Pipeline):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self, *rooms: Any) -> None:
+            super().__init__(*rooms)
+            alive.add(self)
+
+    monkeypatch.setattr(jsonl, "Pipeline", Watched)
+    padding = "x" * jsonl._SMALL_TRUST
+
+    def kept(issuer: str) -> int:
+        questions = [{"id": n, "code": "x", "trust": [{"issuer": f"{issuer}{n}", "jwks": {}}]} for n in range(200)]
+        lines = jsonl.answer_lines(
+            io.BytesIO("".join(json.dumps(one) + "\n" for one in questions).encode()),
+            default=NOBODY, policies=POLICIES, clock=lambda: AT, at=None, division=None,
+        )  # fmt: skip
+        assert sum(1 for _ in itertools.islice(lines, 199)) == 199
+        return len(alive)
+
+    assert kept("") == jsonl._SMALL_TRUSTS_KEPT
+    alive.clear()
+    assert kept(padding) == jsonl._LARGE_TRUSTS_KEPT
+
+
+def test_the_entries_of_one_issuer_add_up() -> None:
+    card = ShcIssuer()
+    before = {"issuer": card.url, "jwks": {"keys": []}, "crl": [{"kid": "a", "method": "rid", "ctr": 1, "rids": []}]}
+    keys = {"issuer": card.url, "jwks": card.jwks()}
+    revoked = {"kid": card.key_id, "method": "rid", "ctr": 1, "rids": ["MKyCxh7p6uQ"]}
+    after = {"issuer": card.url, "jwks": 7, "crl": [revoked]}
+    question = {"id": 1, "code": card.issue().decode(), "at": "2025-01-01T00:00:00Z"}
+    answers = ask([question | {"trust": [before, keys]}, question | {"trust": [keys, before, after | {"jwks": {}}]}])
+    assert [(answer["steps"]["signature"], answer["steps"]["status"]) for answer in answers] == [
+        ("ok", "ok"), ("ok", "refused"),
+    ]  # fmt: skip
 
 
 def test_lone_surrogates_in_a_code_are_a_verdict() -> None:

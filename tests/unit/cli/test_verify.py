@@ -47,6 +47,25 @@ def test_every_sample_gets_its_verdict_and_exit_status(trust: Path, samples: lis
         assert sample.reason.name in done.output
 
 
+def test_a_trust_list_that_has_expired_answers_nothing(trust: Path, samples: list[Sample], tmp_path: Path) -> None:
+    code = samples[0].code.decode()
+    ended = tmp_path / "ended.json"
+    listed = json.loads(trust.read_text())
+    ended.write_text(json.dumps(listed | {"issued": format_instant(AT - 9), "expires": format_instant(AT)}))
+    done = run("--trust", str(ended), *WHEN, *HERE, code)
+    assert (done.exit_code, "PASS" in done.output) == (2, False)
+    many = run("--jsonl", "-", "--trust", str(ended), *WHEN, *HERE, stdin=json.dumps({"id": 1, "code": code}).encode())
+    assert json.loads(many.output)["id"] is None
+    before = run("--trust", str(ended), "--at", format_instant(AT - 1), *HERE, code)
+    assert before.exit_code == 0, before.output
+
+
+def test_two_lists_that_name_the_same_issuer_are_refused_as_such(trust: Path) -> None:
+    done = run("--trust", str(trust), "--trust", str(trust), *WHEN, "code")
+    assert done.exit_code == 2
+    assert "two trust lists" in done.output
+
+
 def test_json_is_the_form_of_jsonl_and_stdin_may_end_in_a_line_feed(trust: Path, samples: list[Sample]) -> None:
     done = run("--trust", str(trust), *WHEN, *HERE, "--json", "-", stdin=samples[0].code + b"\r\n")
     said = json.loads(done.output)
