@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from healthcode.interop.v1 import reason_pb2, verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
+from gateway.rpc import verification
 from gateway.rpc.desk import Rights
 from gateway.rpc.verification import SLICE, Terms, stream_item, verify_code, verify_codes
 from gateway.values import Caller, CallerId, CallerKind, Profile, Purpose
@@ -123,6 +126,16 @@ def test_a_batch_is_filled_slice_by_slice_in_order(size: int) -> None:
         before = there
     assert [verdict.staff.issuer for verdict in response.verdicts] == [str(number) for number in range(size)]
     assert [verdict.core.request_id for verdict in response.verdicts] == [str(number) for number in range(size)]
+
+
+def test_dear_codes_of_a_batch_hold_nobody_else_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty-two hostile codes of 17 ms each kept every other caller waiting for half a second."""
+    desk = Desk()
+    elapsed = itertools.count(step=verification.SLICE_S / 2)
+    monkeypatch.setattr(verification, "monotonic", lambda: next(elapsed))
+    request = pb.VerifyCodesRequest(context=STAFF, items=[pb.CodeItem(code=b"green:a")] * 6)
+    steps = verify_codes(request, pb.VerifyCodesResponse(), CALLER, AT, desk())
+    assert list(steps) == [2, 4, 6, 6]
 
 
 def test_a_malformed_batch_is_refused_at_the_call() -> None:
