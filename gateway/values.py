@@ -19,6 +19,7 @@ from typing import NewType
 from keys.values import Algorithm, Instant, IssuerId, KeyId, KeyUse, TrustedKey
 
 from .errors import Reason, Step
+from .quick import quick
 
 __all__ = [
     "Algorithm",
@@ -152,6 +153,7 @@ class StatusPointer:
     index: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClaimedCode:
     """What a code says of itself. Nothing in it is proven.
@@ -215,6 +217,7 @@ class AuthenticCode:
     key: TrustedKey
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LiveCode:
     """An authentic code inside its validity and not revoked, with how old the issuer's word for it is."""
@@ -230,6 +233,7 @@ class LiveCode:
     notes: tuple[Reason, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What it means here. Complete: disclosure only takes away from it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.errors import Reason
+from gateway.quick import quick
 from gateway.values import Assurance, CodeState, Decision, DivisionCode, Format, Instant, IssuerId, Measure, Profile
 
 
@@ -17,6 +18,7 @@ class GateDisclosure:
     decided_time: Instant
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StaffDisclosure:
     """The core, and what a member of staff needs to explain it."""

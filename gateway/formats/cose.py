@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.errors import CodeUnreadable, Reason
+from gateway.quick import quick
 from gateway.values import Algorithm, KeyId
 
 from . import cbor
@@ -61,6 +62,7 @@ _SIGNATURE1: Final = b"\x84\x6aSignature1"
 _NO_EXTERNAL_DATA: Final = b"\x40"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sign1:
     """One COSE_Sign1, taken apart. Nothing in it is proven."""

@@ -32,10 +32,11 @@ class Row:
     """None: anything that pyproject.toml lists."""
 
 
-WORDS = ("gateway.values", "gateway.errors", "keys.values")
+WORDS = ("gateway.values", "gateway.errors", "gateway.quick", "keys.values")
 
 TABLE = {
-    "gateway.values": Row(("keys.values", "gateway.errors"), ()),
+    "gateway.values": Row(("keys.values", "gateway.errors", "gateway.quick"), ()),
+    "gateway.quick": Row((), ()),
     "gateway.errors": Row((), ()),
     "gateway.formats": Row((*WORDS, "keys.strict"), ("cbor2",)),
     "gateway.trust": Row((*WORDS, "keys"), ()),
@@ -71,7 +72,7 @@ IO_MODULES = {
 }  # fmt: skip
 """What a room without I/O has no use for."""
 
-DOES_NO_IO = ("gateway.values", "gateway.errors", "gateway.formats", "gateway.disclosure", "gateway.pipeline")
+DOES_NO_IO = (*WORDS, "gateway.formats", "gateway.disclosure", "gateway.pipeline")
 
 
 @dataclass(frozen=True, slots=True)
