@@ -69,8 +69,8 @@ def verify_codes(
 ) -> Iterator[int]:
     """Return steps that fill `response` with one verdict per item; each tells how many are there.
 
-    A step takes `SLICE` items, or as many as it can in `SLICE_S`. A transport lets others have their turn between the steps, and sends the response when there are no more. The
-    request is checked here and now, not at the first step.
+    A step takes `SLICE` items, or as many as it can in `SLICE_S`. A transport lets others have their turn between the
+    steps, and sends the response when there are no more. The request is checked here and now, not at the first step.
 
     Raises: as `verify_code`; NotReady also at a step.
     """
