@@ -15,9 +15,9 @@ A header is read once per key, not once per code: it is the same for all of them
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.errors import CodeUnreadable, Reason
 from gateway.values import Algorithm, KeyId
@@ -63,15 +63,18 @@ class JoseHeader:
     obstacle: Reason | None
 
 
-@dataclass(frozen=True, slots=True)
-class CompactJws:
-    """One compact JWS, taken apart. Nothing in it is proven."""
+class CompactJws(NamedTuple):
+    """One compact JWS, taken apart. Nothing in it is proven. A tuple, because one is made for every code."""
 
     header: JoseHeader
-    payload: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
-    signing_input: bytes = field(repr=False)
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
     """Exactly what the signature covers."""
+
+    def __repr__(self) -> str:
+        """Show what concerns nobody in person."""
+        return f"CompactJws(header={self.header!r})"
 
 
 def read_compact(token: bytes, *, types: Set[str | None] | None = None) -> CompactJws:

@@ -38,10 +38,13 @@ _MAX_ADDRESS_CHARACTERS: Final = 256
 
 _Form = Callable[[str], "re.Match[str] | None"]
 
-_issuer_form = re.compile(r"[!-~]{1,128}").fullmatch
-_division_form = re.compile(r"[1-9][0-9]{5}").fullmatch
-_state_form = re.compile(r"[a-z][a-z0-9_]{0,31}").fullmatch
-_id_form = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
+_ISSUER, _DIVISION, _STATE, _ID = r"[!-~]{1,128}", r"[1-9][0-9]{5}", r"[a-z][a-z0-9_]{0,31}", r"[A-Za-z0-9_-]{1,64}"
+_issuer_form = re.compile(_ISSUER).fullmatch
+_division_form = re.compile(_DIVISION).fullmatch
+_state_form = re.compile(_STATE).fullmatch
+_id_form = re.compile(_ID).fullmatch
+_all_forms = re.compile(f"{_ISSUER} {_DIVISION} {_STATE} {_ID}").fullmatch
+"""The four that are always there, side by side: none of them can hold the blank between them."""
 _digest_form = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]").fullmatch
 _address_form = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?").fullmatch
 _key_id_form = re.compile(rb"[!-~]{1,64}").fullmatch
@@ -98,11 +101,18 @@ def check_claims(
 
     Raises: CodeUnreadable with MISSING_CLAIM, BAD_CLAIM or TIME_OUT_OF_RANGE.
     """
-    # 1
-    issuer = _text(issuer, _issuer_form, "iss")
-    division = _text(division, _division_form, "div")
-    state = _text(state, _state_form, "st")
-    code_id = _text(code_id, _id_form, "jti")
+    # 1: in one look, since they are nearly always as they must be; one by one to name the one that is not
+    if not (
+        isinstance(issuer, str)
+        and isinstance(division, str)
+        and isinstance(state, str)
+        and isinstance(code_id, str)
+        and _all_forms(f"{issuer} {division} {state} {code_id}")
+    ):
+        issuer = _text(issuer, _issuer_form, "iss")
+        division = _text(division, _division_form, "div")
+        state = _text(state, _state_form, "st")
+        code_id = _text(code_id, _id_form, "jti")
     # 2
     issued = _time(issue_time, "iat")
     expires = _time(expire_time, "exp")
