@@ -84,7 +84,10 @@ class Metrics:
 
         May run beside the event loop, in a thread: what it reads is copied or immutable.
         """
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # the library dies of a version that is no number
+            encode, content_type = choose_encoder("")
         return encode(_Plain(self.registry)), content_type
 
     def _gauge(self, name: str, text: str) -> Gauge:

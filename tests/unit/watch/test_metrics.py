@@ -197,6 +197,14 @@ def test_both_forms_of_the_exposition_parse(metrics: Metrics) -> None:
     assert metrics.exposition("*/*; \x00 garbage,,,")[1].startswith("text/plain")
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/openmetrics-text"])
+@pytest.mark.parametrize("version", ["a.b.c", "x", "1.x", "", "-1", "1" * 2_000])
+def test_a_version_that_is_none_gets_numbers_all_the_same(metrics: Metrics, kind: str, version: str) -> None:
+    body, content_type = metrics.exposition(f"{kind};version={version}")
+    assert b"hcgw_ready" in body
+    assert content_type.startswith(("text/plain", "application/openmetrics-text"))
+
+
 def test_two_gateways_share_nothing(clock: FakeClock, metrics: Metrics) -> None:
     other = Metrics(clock, version="1.2.3")
     other.verdicts.count(decision(Measure.DENY, Reason.BAD_SIGNATURE))
