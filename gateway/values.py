@@ -170,7 +170,7 @@ class ClaimedCode:
     """None if the signed header names none: then the key's own algorithm is the only one tried."""
     signed: bytes = field(repr=False)
     signature: bytes = field(repr=False)
-    statement: str
+    statement: str = field(repr=False)
     issue_time: Instant | None = None
     not_before: Instant | None = None
     expire_time: Instant | None = None

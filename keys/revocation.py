@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -43,7 +43,7 @@ class RevocationList:
     key_id: KeyId
     counter: int
     """Grows with every new edition of the list."""
-    revoked: Mapping[str, Instant | None]
+    revoked: Mapping[str, Instant | None] = field(repr=False)
     """Revoked id -> None (for good) or the instant before which codes are revoked."""
 
 

@@ -83,7 +83,7 @@ class Sign1:
 class _Header:
     """A protected header, as far as anyone may care."""
 
-    entries: Mapping[object, object]
+    entries: Mapping[object, object] = field(repr=False)
     key_id: bytes | None
     algorithm: Algorithm | None
     obstacle: Reason | None

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.errors import CodeUnreadable, Reason
@@ -67,7 +67,7 @@ _RESULTS: Final = {"260415000": TESTED_NEGATIVE, "260373001": TESTED_POSITIVE}
 class Statement:
     """What a payload states."""
 
-    word: str
+    word: str = field(repr=False)
     required_use: KeyUse | None = None
     deviates: bool = False
     """The payload deviates from its schema."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import Reason
+from gateway.formats import read_code, recognise
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import CodeState, Format, IssuerProfile, KeyUse, Measure
 from keys.ring import KeyRing
@@ -108,6 +109,14 @@ def test_no_map_makes_a_seal_green_whose_result_was_not_understood() -> None:
     for result, measure in (("negative", Measure.PASS), ("POSITIVE", Measure.DENY), ("detected", Measure.MANUAL)):
         seal = {"hdr": {"t": "icao.test", "v": 1, "is": STATE}, "msg": {"tr": {"r": result}}}
         assert world().judge(held.issue(seal), trust=trust).measure is measure, result
+
+
+def test_what_is_attested_of_a_person_is_in_no_repr() -> None:
+    positive = _hcert({-260: {1: lab_result(detected=True)}})
+    for code in (positive, *world().codes.values()):
+        claimed = read_code(code, recognise(code))
+        assert claimed.statement
+        assert claimed.statement not in repr(claimed)
 
 
 @pytest.mark.parametrize("tokens", [(), ("#immunization",), ("#immunization", "#laboratory")])
