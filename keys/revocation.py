@@ -2,6 +2,7 @@
 
 - An entry is `rid`, revoked for good, or `rid.timestamp`: revoked if it was issued before that second.
 - Of two entries for one id the one that revokes more counts.
+- An id has up to 64 letters: a card's `rid` at most 24, a native code's `jti` (often a UUID) up to 64.
 - Nothing here judges a code; that is the status room's.
 
 Source: SMART Health Cards 1.0, Revocation.
@@ -24,7 +25,7 @@ MAX_REVOKED: Final = 1_000_000
 MAX_COUNTER: Final = 2**53 - 1
 MAX_KEY_ID_CHARACTERS: Final = 256
 
-_ENTRY: Final = re.compile(r"([A-Za-z0-9_-]{1,24})(?:\.([0-9]{1,12}))?", re.ASCII)
+_ENTRY: Final = re.compile(r"([A-Za-z0-9_-]{1,64})(?:\.([0-9]{1,12}))?", re.ASCII)
 
 
 class RevocationInvalid(ValueError):

@@ -42,6 +42,9 @@ from .trust_document import (
 from .values import EARLIEST, LATEST, Environment, Instant, IssuerId, KeyId, KeyUse
 
 _DIVISION: Final = re.compile(r"[0-9]{6}|[A-Z]{2}", re.ASCII)
+_LONGEST_REVOKED: Final = 64 + 1 + 12
+"""An id, a dot, a number of seconds."""
+
 _RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z", re.ASCII)
 
 
@@ -152,7 +155,7 @@ def _read_sm2(node: _Node) -> Sm2Settings:
 def _read_revocation(node: _Node) -> RevocationList:
     members = node.members(required=("kid", "method", "ctr", "rids"))
     members["method"].choice((METHOD,))
-    rids = [rid.text(64) for rid in members["rids"].items(MAX_REVOKED)]
+    rids = [rid.text(_LONGEST_REVOKED) for rid in members["rids"].items(MAX_REVOKED)]
     try:
         return revocation_list(
             KeyId(members["kid"].text(MAX_NAME_CHARACTERS // 2).encode()),

@@ -9,13 +9,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.errors import Reason
+from gateway.trust.snapshot import index_revocations
 from gateway.values import Measure
 from keys.algorithms import PublicKey, make_verifier
+from keys.revocation import revocation_list_from_crl
 from keys.values import Algorithm, Instant, IssuerId, KeyId, KeyRefusal, KeyRefused
 from tests.simulators.signing import SM2_SETTINGS, make_key
 
 from .cases_signatures import LOW_ORDER, NOT_CANONICAL, P256_N
-from .remake import signature
+from .remake import jws, put, signature
 from .world import AT, GUIZHOU, world
 
 # Keys
@@ -149,6 +151,16 @@ def test_a_revoked_card_is_denied_and_another_card_of_the_key_is_not() -> None:
     assert (revoked.measure, revoked.reasons[0]) == (Measure.DENY, Reason.REVOKED)
     other = held.judge(code, trust=held.snapshot(revoked={place: {"MKyCxh7p6uR": None}}))
     assert other.measure is Measure.PASS
+
+
+@pytest.mark.parametrize("code_id", ["x", "6f1c1a34-3f0b-4c1e-9d0e-0a6b2f3f7c11", "A" * 64])
+def test_a_native_code_of_any_id_can_be_revoked(code_id: str) -> None:
+    held = world()
+    code = jws(payload=put(jti=code_id))(held, held.codes["jws Ed25519"])
+    listed = revocation_list_from_crl({"kid": "gz-Ed25519", "method": "rid", "ctr": 1, "rids": [code_id]})
+    assert held.judge(code).measure is Measure.PASS
+    decision = held.judge(code, trust=held.snapshot(revoked=index_revocations([(GUIZHOU.issuer, listed)])))
+    assert (decision.measure, decision.reasons[0]) == (Measure.DENY, Reason.REVOKED)
 
 
 def test_a_trust_list_without_anyone_lets_nobody_pass() -> None:

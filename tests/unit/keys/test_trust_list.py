@@ -82,6 +82,9 @@ GOOD: dict[str, Json] = {
     "sm2": trust_list(issuer("A", key(algorithm="SM2", jwk=SM2_JWK, sm2=SM2_PINNED))),
     "sm2 with the empty id": trust_list(issuer("A", key(algorithm="SM2", jwk=SM2_JWK, sm2={**SM2_PINNED, "id": ""}))),
     "revocations": trust_list(issuer(revocations=[crl(), crl(kid="l", rids=[])])),
+    "revoked ids as long as a native code's": trust_list(
+        issuer(revocations=[crl(rids=["a" * 64, "b" * 64 + ".999999999999"])])
+    ),
     "jwk with members that nobody knows": trust_list(issuer("A", key(jwk=ed25519_jwk(x5c=["?"], date=1)))),
     "environment": trust_list(environment="production"),
 }
@@ -169,7 +172,7 @@ BAD: dict[str, tuple[object, str]] = {
     "revocation counter": (trust_list(issuer(revocations=[crl(ctr="1")])), "$.issuers[0].revocations[0].ctr"),
     "revoked id": (trust_list(issuer(revocations=[crl(rids=["a", "b c"])])), "$.issuers[0].revocations[0].rids[1]"),
     "revoked id is long": (
-        trust_list(issuer(revocations=[crl(rids=["a" * 25])])),
+        trust_list(issuer(revocations=[crl(rids=["a" * 65])])),
         "$.issuers[0].revocations[0].rids[0]",
     ),
     "revoked id with an empty time": (
