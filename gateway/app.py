@@ -23,8 +23,7 @@ from importlib.metadata import version
 from gateway.config import Config
 from gateway.instants import now
 from gateway.pipeline import Pipeline
-from gateway.policy.book import PolicyBook, PolicyUnavailable
-from gateway.policy.store import PolicyStore
+from gateway.policy.book import PolicyBook, PolicyStore, PolicyUnavailable
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
 from gateway.rpc.methods import METHODS
@@ -82,7 +81,7 @@ def load_trust(config: Config, at: Instant) -> TrustStore:
 def load_policies(config: Config) -> PolicyStore:
     """Return the rules of `config` in force. Raises StartRefused."""
     try:
-        return PolicyStore(config.policy.directory)
+        return PolicyStore(PolicyBook.load(config.policy.directory))
     except PolicyUnavailable as refused:
         raise StartRefused("policy", f"policy.directory: {refused.file}", refused.why) from None
 

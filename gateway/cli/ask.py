@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from gateway.values import DivisionCode, Measure, Profile, Purpose
+
+from .scanned import scanned_bytes
 
 if TYPE_CHECKING:
     from gateway.rpc.client import Answer
@@ -16,14 +19,14 @@ PASSED: Final = 0
 OTHER: Final = 1
 USAGE: Final = 2
 NO_ANSWER: Final = 3
-PURPOSES: Final = "transport_departure, transport_arrival, venue_entry, residence_entry, work_resumption, self_check"
+PURPOSES: Final = {known.name.lower(): known for known in Purpose}
 
 
 def ask(
     code: Annotated[str, typer.Argument(metavar="CODE|-", help="The scanned text; - reads it from stdin.")],
     to: Annotated[str, typer.Option(metavar="HOST:PORT", help="The gateway, on loopback.")] = "127.0.0.1:8443",
     division: Annotated[str | None, typer.Option(metavar="CODE", help="Receiving division, six digits.")] = None,
-    purpose: Annotated[str, typer.Option(help=f"Why you ask: {PURPOSES}.")] = "transport_arrival",
+    purpose: Annotated[str, typer.Option(help=f"Why you ask: {', '.join(PURPOSES)}.")] = "transport_arrival",
     staff: Annotated[bool, typer.Option("--staff", help="Ask for the STAFF profile.")] = False,
     receipt: Annotated[bool, typer.Option("--receipt", help="Ask for a signed receipt.")] = False,
 ) -> None:
@@ -35,19 +38,17 @@ def ask(
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from gateway.rpc.client import AskingFailed, connected
-    from gateway.values import DivisionCode, Measure, Profile, Purpose
 
-    purposes = {known.name.lower(): known for known in Purpose}
-    if purpose not in purposes:
-        typer.secho(f"hcgw ask: --purpose must be one of {', '.join(purposes)}", err=True)
+    if purpose not in PURPOSES:
+        typer.secho(f"hcgw ask: --purpose must be one of {', '.join(PURPOSES)}", err=True)
         raise typer.Exit(USAGE)
-    scanned = sys.stdin.buffer.read(1 << 20).rstrip(b"\r\n") if code == "-" else code.encode("utf-8", "surrogateescape")
+    scanned = scanned_bytes(code)
 
     async def asking() -> Answer:
         async with connected(to) as client:
             return await client.verify_code(
                 scanned,
-                purpose=purposes[purpose],
+                purpose=PURPOSES[purpose],
                 division=None if division is None else DivisionCode(division),
                 profile=Profile.STAFF if staff else Profile.GATE,
                 receipt=receipt,

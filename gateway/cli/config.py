@@ -15,8 +15,8 @@ from gateway.config import Config, ConfigRefused, load
 if TYPE_CHECKING:
     from gateway.config.schema import TlsSection
 
-SOUND: Final = 0
 UNSOUND: Final = 1
+"""Exit status of check, if the gateway would not start with this configuration."""
 
 app = typer.Typer(
     name="config", help="Check, show and describe the configuration.", no_args_is_help=True, rich_markup_mode=None

@@ -1,4 +1,4 @@
-"""`hcgw verify --jsonl`: a line in, a line out. The form is a contract (README, Verifying many codes offline).
+"""`hcgw verify --jsonl`: a line in, a line out. The form is a contract (README, Many codes: JSON lines).
 
 - One answer per line, in order, for an empty line too; no line, however hostile, ends the run.
 - A line that is not a question of this form gets {"id": null, "error": ...} in its place.
@@ -20,7 +20,7 @@ from typing import IO, Final, Never
 from gateway.errors import GatewayError
 from gateway.instants import parse_instant
 from gateway.pipeline import HoldsPolicies, Pipeline, step_outcomes
-from gateway.trust.snapshot import TrustSnapshot
+from gateway.trust.store import FixedTrust
 from gateway.values import Decision, DivisionCode, Instant
 
 from .trust_sources import TrustSourceInvalid, from_line
@@ -39,13 +39,6 @@ _MEMBERS: Final = frozenset({"id", "code", "code_base64", "at", "division", "tru
 
 class LineInvalid(ValueError):
     """The line is not a question of the contract's form."""
-
-
-@dataclass(frozen=True, slots=True)
-class FixedTrust:
-    """A trust snapshot that does not change."""
-
-    current: TrustSnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import IO, Annotated, NoReturn
@@ -11,11 +12,12 @@ import typer
 from gateway.errors import REASONS, GatewayError
 from gateway.instants import format_instant, now, parse_instant
 from gateway.pipeline import Pipeline, step_outcomes
-from gateway.policy.book import SHIPPED, PolicyUnavailable
-from gateway.policy.store import PolicyStore
+from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore, PolicyUnavailable
+from gateway.trust.store import FixedTrust
 from gateway.values import Decision, DivisionCode, Instant, Measure
 
-from .jsonl import DIVISION, FixedTrust, answer, answer_lines
+from .jsonl import DIVISION, answer, answer_lines
+from .scanned import scanned_bytes
 from .trust_sources import TrustSourceInvalid, from_files
 
 USAGE = 2
@@ -50,7 +52,7 @@ def verify(
         _refuse("--division must be six digits of GB/T 2260")
     try:
         instant = None if at is None else parse_instant(at)
-        held = PolicyStore(policies)
+        held = PolicyStore(PolicyBook.load(policies))
         pipeline = Pipeline(FixedTrust(from_files(trust or ()).snapshot()), held)
     except (TrustSourceInvalid, PolicyUnavailable) as invalid:
         _refuse(str(invalid))
@@ -60,13 +62,8 @@ def verify(
     if jsonl is not None:
         _many(jsonl, pipeline, held, instant, where)
         return
-    scanned = (
-        sys.stdin.buffer.read(1 << 20).rstrip(b"\r\n")
-        if code == "-"
-        else (code or "").encode("utf-8", "surrogateescape")
-    )
     try:
-        decision = pipeline.verify(scanned, at=now() if instant is None else instant, division=where)
+        decision = pipeline.verify(scanned_bytes(code or ""), at=now() if instant is None else instant, division=where)
     except GatewayError as failed:
         _refuse(str(failed))
     _print(decision, as_json=as_json)
@@ -94,8 +91,6 @@ def _answer(
 
 def _print(decision: Decision, *, as_json: bool) -> None:
     if as_json:
-        import json
-
         typer.echo(json.dumps(answer(None, decision)))
         return
     typer.secho(decision.measure.name, bold=True)

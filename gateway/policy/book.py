@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -115,6 +116,13 @@ class PolicyBook:
         except KeyError:
             rule = self._found[place] = rules.find(origin, found, state)
             return rule
+
+
+@dataclass(slots=True)
+class PolicyStore:
+    """Holds the book in force. `current` is read once per code; a reload puts another book there, whole."""
+
+    current: PolicyBook
 
 
 def _read(file: Path) -> DivisionRules:

@@ -25,7 +25,6 @@ from gateway.values import (
 from keys.revocation import RevocationList
 from keys.ring import KeyRing
 from keys.trust_list import IssuerRecord, RefusedKey, TrustList
-from keys.values import EARLIEST
 
 SIGNED_FORMATS = frozenset(found for found in Format if found is not Format.UNKNOWN)
 
@@ -43,11 +42,9 @@ class TrustSnapshot:
     revocations: Revocations = field(repr=False)
     """(issuer, key id) -> revoked id -> None (for good) or the instant before which cards are revoked."""
     epoch: int = 0
-    loaded_time: Instant = EARLIEST
     issued: Instant | None = None
     """Of the oldest list."""
     expires: Instant | None = None
-    sequences: tuple[int, ...] = ()
     keys: tuple[TrustedKey, ...] = field(default=(), repr=False)
     refused: tuple[RefusedKey, ...] = field(default=(), repr=False)
 
@@ -87,7 +84,6 @@ def snapshot_of(
     lists: Iterable[TrustList],
     *,
     epoch: int = 0,
-    loaded_time: Instant = EARLIEST,
     unbound: Iterable[TrustedKey] = (),
 ) -> TrustSnapshot:
     """Return one snapshot of several lists. Raises ValueError if two lists name the same issuer."""
@@ -104,10 +100,8 @@ def snapshot_of(
         issuers=MappingProxyType(issuers),
         revocations=index_revocations((record.issuer, one) for record in records for one in record.revocations),
         epoch=epoch,
-        loaded_time=loaded_time,
         issued=min((one.issued for one in held), default=None),
         expires=min((one.expires for one in held if one.expires is not None), default=None),
-        sequences=tuple(one.sequence for one in held),
         keys=keys,
         refused=tuple(refused for one in held for refused in one.refused),
     )

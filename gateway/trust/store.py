@@ -1,4 +1,4 @@
-"""Trust lists in files: loaded at the start, reloaded on demand, swapped whole or not at all.
+"""Who holds the snapshot in force. Trust lists in files: loaded at the start, reloaded on demand, swapped whole or not.
 
 - A list that is missing or broken at the start refuses the start.
 - A list that is broken at a reload changes nothing: the old snapshot stays and the failure is told.
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.values import Instant
@@ -25,6 +26,13 @@ class TrustUnavailable(Exception):
         super().__init__(f"{file}: {why}")
         self.file = file
         self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class FixedTrust:
+    """Holds a snapshot that does not change: where nothing is reloaded."""
+
+    current: TrustSnapshot
 
 
 class TrustStore:
@@ -47,7 +55,7 @@ class TrustStore:
     def _load(self, at: Instant, *, epoch: int) -> TrustSnapshot:
         lists = [self._read(file) for file in self._files]
         try:
-            snapshot = snapshot_of(lists, epoch=epoch, loaded_time=at)
+            snapshot = snapshot_of(lists, epoch=epoch)
         except ValueError as invalid:
             raise TrustUnavailable(", ".join(map(str, self._files)), str(invalid)) from invalid
         if snapshot.expired(at):

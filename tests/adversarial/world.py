@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from gateway.pipeline import Pipeline
-from gateway.policy.book import PolicyBook
+from gateway.policy.book import PolicyBook, PolicyStore
 from gateway.policy.rules import parse_rules
 from gateway.trust.snapshot import TrustSnapshot
+from gateway.trust.store import FixedTrust
 from gateway.values import CodeState, Decision, DivisionCode, Format, IssuerProfile, Revocations
 from keys.ring import KeyRing
 from keys.values import Algorithm, Instant, IssuerId, KeyId, TrustedKey
@@ -40,20 +41,6 @@ states = ["GREEN"]
 measure = "PASS"
 source = "lets everyone through, so that nothing is refused for another reason than its own"
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """A trust snapshot that a test may exchange, as a reload does."""
-
-    current: TrustSnapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Policies:
-    """The rules of the one receiving division."""
-
-    current: PolicyBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +82,7 @@ class World:
 
     def judge(self, code: bytes, *, at: Instant = AT, trust: TrustSnapshot | None = None) -> Decision:
         """Send a code the whole way."""
-        pipeline = Pipeline(Trust(trust or standing_trust()), standing_policies())
+        pipeline = Pipeline(FixedTrust(trust or standing_trust()), standing_policies())
         return pipeline.verify(code, at=at, division=RECEIVER)
 
 
@@ -139,6 +126,6 @@ def standing_trust() -> TrustSnapshot:
 
 
 @cache
-def standing_policies() -> Policies:
+def standing_policies() -> PolicyStore:
     """Return the rules of this process."""
-    return Policies(PolicyBook([parse_rules(RULES)]))
+    return PolicyStore(PolicyBook([parse_rules(RULES)]))

@@ -16,8 +16,9 @@ from time import process_time
 
 from gateway.disclosure import disclose
 from gateway.pipeline import Pipeline
-from gateway.policy.book import SHIPPED, PolicyBook
+from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore
 from gateway.trust.snapshot import TrustSnapshot
+from gateway.trust.store import FixedTrust
 from gateway.values import Profile
 
 from .codes import AT, RECEIVING, CodeSet, Kind
@@ -25,20 +26,10 @@ from .codes import AT, RECEIVING, CodeSet, Kind
 
 def pipeline_of(trust: TrustSnapshot) -> Pipeline:
     """Return the pipeline that serves, with the rules that ship."""
-    return Pipeline(_Trust(trust), _Policies(PolicyBook.load(SHIPPED)))
+    return Pipeline(FixedTrust(trust), PolicyStore(PolicyBook.load(SHIPPED)))
 
 
 SLICE = 250
-
-
-@dataclass(frozen=True, slots=True)
-class _Trust:
-    current: TrustSnapshot
-
-
-@dataclass(frozen=True, slots=True)
-class _Policies:
-    current: PolicyBook
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.cli.jsonl import FixedTrust, answer_lines
+from gateway.cli.jsonl import answer_lines
 from gateway.cli.trust_sources import Trusted
 from gateway.pipeline import Pipeline
-from gateway.policy.book import SHIPPED
-from gateway.policy.store import PolicyStore
+from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore
+from gateway.trust.store import FixedTrust
 from tests.unit.codes import AT
 
-POLICIES = PolicyStore(SHIPPED)
+POLICIES = PolicyStore(PolicyBook.load(SHIPPED))
 NOBODY = Pipeline(FixedTrust(Trusted().snapshot()), POLICIES)
 """Trusts nobody."""
 

@@ -9,14 +9,13 @@ from collections.abc import Callable
 import pytest
 from nacl.signing import SigningKey
 
-from gateway.cli.jsonl import FixedTrust
 from gateway.errors import NotReady, Outcome, Reason, Step
 from gateway.formats.native_claims import NativeClaims
 from gateway.formats.native_encode import encode_jws
 from gateway.pipeline import Pipeline, step_outcomes
-from gateway.policy.book import SHIPPED
-from gateway.policy.store import PolicyStore
+from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore
 from gateway.trust.snapshot import TrustSnapshot
+from gateway.trust.store import FixedTrust
 from gateway.values import Algorithm, CodeState, Decision, DivisionCode, Format, Instant, KeyId, Measure
 from keys.algorithms import make_verifier
 from keys.ring import KeyRing
@@ -24,7 +23,7 @@ from tests.unit.codes import AT, GUIZHOU, key, profile
 
 SEED = SigningKey(hashlib.sha256(b"hcgw test key: pipeline").digest())
 ZHEJIANG = DivisionCode("330000")
-POLICIES = PolicyStore(SHIPPED)
+POLICIES = PolicyStore(PolicyBook.load(SHIPPED))
 
 
 def trust(*, expires: Instant | None = None, revoked: bool = False) -> TrustSnapshot:

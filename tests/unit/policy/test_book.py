@@ -10,7 +10,6 @@ import pytest
 from gateway.errors import Reason, Step
 from gateway.policy.book import SHIPPED, PolicyBook, PolicyUnavailable
 from gateway.policy.rules import parse_rules
-from gateway.policy.store import PolicyStore
 from gateway.policy.translation import translate
 from gateway.status.observe import observe
 from gateway.values import CodeState, DivisionCode, Format, LiveCode, Measure
@@ -132,16 +131,3 @@ def test_two_files_of_one_division_are_unavailable(tmp_path: Path) -> None:
         (tmp_path / name).write_text(ONE)
     with pytest.raises(PolicyUnavailable):
         PolicyBook.load(tmp_path)
-
-
-def test_a_broken_reload_keeps_the_rules_in_force(tmp_path: Path) -> None:
-    file = tmp_path / "330000.toml"
-    file.write_text(ONE)
-    store = PolicyStore(tmp_path)
-    before = store.current
-    file.write_text("broken")
-    with pytest.raises(PolicyUnavailable):
-        store.reload()
-    assert store.current is before
-    file.write_text(ONE.replace('"1"', '"2"'))
-    assert store.reload().divisions[0].version == "2"
