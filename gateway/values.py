@@ -134,7 +134,6 @@ class CallerKind(StrEnum):
 
     TLS_PEER = "tls_peer"
     DEV_LOOPBACK = "dev_loopback"
-    LOCAL_CLI = "local_cli"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +200,7 @@ class IssuerProfile:
     division: DivisionCode | None
     formats: frozenset[Format]
     states: Mapping[str, CodeState] = field(default_factory=dict)
-    """The issuer's statement -> common vocabulary. A statement that is not listed is UNKNOWN."""
+    """The issuer's statement -> common vocabulary, over the meaning that its format gives it (docs/trust-list.md)."""
 
 
 Revocations = Mapping[tuple[IssuerId, KeyId], Mapping[str, Instant | None]]

@@ -46,10 +46,6 @@ class KeyRing:
         """Tell whether any key is trusted for whatever issuer."""
         return bool(self._unbound)
 
-    def knows(self, issuer: IssuerId) -> bool:
-        """Tell whether there is a key of this issuer."""
-        return issuer in self._by_issuer
-
     def find(self, issuer: IssuerId, key_id: KeyId | None) -> tuple[TrustedKey, ...]:
         """Return this issuer's keys with this id, or all of its keys if the code carries no id. Never an unbound one.
 

@@ -33,7 +33,6 @@ PREFIX: Final = b"shc:/"
 MAX_PAYLOAD_BYTES: Final = 131_072
 """Unpacked. The largest published example holds 30 KB."""
 
-STATEMENTS: Final = ("immunization", "laboratory", "attested")
 _USES: Final = {"immunization": KeyUse.VACCINATION, "laboratory": KeyUse.TEST}
 
 TYPES: Final = frozenset({None, "JWT"})

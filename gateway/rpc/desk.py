@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.disclosure import Disclosure, disclose
+from gateway.disclosure import Disclosure
 from gateway.instants import now
 from gateway.values import Caller, Decision, DivisionCode, Instant, Profile, Purpose
 
@@ -53,7 +53,6 @@ class VerificationDesk:
     receipts: WritesReceipts | None
     """None if the gateway has no signer: then a request for a receipt is NotReady."""
     rights_of: Callable[[Caller], Rights]
-    disclose: Callable[[Decision, Profile], Disclosure] = disclose
     clock: Callable[[], Instant] = now
     """Read once per request, batch or stream item."""
     watch: Callable[[Decision], None] = _nobody

@@ -18,7 +18,7 @@ from typing import Final
 from google.protobuf.message import Message
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.disclosure import Disclosure
+from gateway.disclosure import Disclosure, disclose
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of
 from gateway.rpc.desk import Rights, VerificationDesk
@@ -123,7 +123,7 @@ def _judge(
 ) -> Disclosure:
     decision = desk.pipeline.verify(code, at=at, division=terms.division)
     desk.watch(decision)
-    said = desk.disclose(decision, terms.profile)
+    said = disclose(decision, terms.profile)
     fill_verdict(verdict, said, request_id)
     return said
 

@@ -13,7 +13,7 @@ from gateway.demo.home import DemoHome
 from gateway.demo.provinces import make_issuers, trust_document
 from gateway.demo.samples import Sample, own_samples
 from gateway.instants import format_instant
-from gateway.values import Measure
+from gateway.values import Instant, Measure
 from tests.unit.codes import AT
 
 WHEN = ["--at", format_instant(AT)]
@@ -51,12 +51,12 @@ def test_a_trust_list_that_has_expired_answers_nothing(trust: Path, samples: lis
     code = samples[0].code.decode()
     ended = tmp_path / "ended.json"
     listed = json.loads(trust.read_text())
-    ended.write_text(json.dumps(listed | {"issued": format_instant(AT - 9), "expires": format_instant(AT)}))
+    ended.write_text(json.dumps(listed | {"issued": format_instant(Instant(AT - 9)), "expires": format_instant(AT)}))
     done = run("--trust", str(ended), *WHEN, *HERE, code)
     assert (done.exit_code, "PASS" in done.output) == (2, False)
     many = run("--jsonl", "-", "--trust", str(ended), *WHEN, *HERE, stdin=json.dumps({"id": 1, "code": code}).encode())
     assert json.loads(many.output)["id"] is None
-    before = run("--trust", str(ended), "--at", format_instant(AT - 1), *HERE, code)
+    before = run("--trust", str(ended), "--at", format_instant(Instant(AT - 1)), *HERE, code)
     assert before.exit_code == 0, before.output
 
 
