@@ -25,7 +25,7 @@ from gateway.rpc.observer import Observer
 from gateway.rpc.running import RunningCalls
 from gateway.rpc.settings import GrpcSettings
 from gateway.rpc.status import code_of, grpc_status_of
-from gateway.rpc.step import Step
+from gateway.rpc.step import Step, refuse
 
 if TYPE_CHECKING:
     from gateway.rpc.step import Call, Context
@@ -62,7 +62,9 @@ class ErrorShield(Step):
                     failure = error
                 if code_of(failure) is grpc.StatusCode.INTERNAL:
                     observer.rpc_failed(method, failure)
-                return await context.abort_with_status(grpc_status_of(failure))
+                ending = refuse(request, context, grpc_status_of(failure))
+                del request, context, failure  # see `refuse`: what it raises must not hold them
+                return await ending
 
         return shielded
 

@@ -4,6 +4,7 @@ Rules:
 
 - A call is wrapped once per method, not once per call.
 - A stream's handler is run as a coroutine that writes its answers, so that a step encloses the whole stream.
+- A call is refused by `refuse`, which leaves nothing behind that holds on to it.
 - A method without a handler or without a row in `methods.py` is UNIMPLEMENTED, with our own typed status.
 """
 
@@ -11,7 +12,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
@@ -87,8 +89,32 @@ def _rewrapped(handler: Handler, enclose: Callable[[Call], Call]) -> Handler:
     return _NO_SUCH_METHOD
 
 
-async def _refuse_unknown(_requests: object, context: Context) -> NoReturn:
-    await context.abort_with_status(grpc_status_of(MethodUnknown()))
+async def refuse(request: Any, context: Context, status: grpc.Status) -> NoReturn:
+    """End a call with `status`. Raises grpc.aio.AbortError, always.
+
+    A suspended reader of requests and an AbortError (by its traceback) both hold the call, which holds them. Until a
+    collection of garbage finds them, core counts the stream as open. A connection that has `max_concurrent_streams` of
+    those is refused everything, and on a quiet server no collection comes.
+    """
+    if hasattr(request, "__aiter__"):
+        reader: AsyncGenerator[Any, None] = aiter(request)
+        with suppress(Exception):  # it may be running, or be of a kind that cannot be closed
+            await reader.aclose()
+        del reader
+    ending = context.abort_with_status(status)
+    del request, context
+    try:
+        await ending
+    except grpc.aio.AbortError as aborted:
+        del ending
+        raise aborted.with_traceback(None) from None
+    raise AssertionError("abort_with_status raises")
+
+
+async def _refuse_unknown(requests: Any, context: Context) -> NoReturn:
+    ending = refuse(requests, context, grpc_status_of(MethodUnknown()))
+    del requests, context
+    await ending
 
 
 _NO_SUCH_METHOD: Final[grpc.RpcMethodHandler[Any, Any]] = grpc.stream_stream_rpc_method_handler(_refuse_unknown)
