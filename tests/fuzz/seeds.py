@@ -8,20 +8,18 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import zipfile
 import zlib
 from functools import cache
-from pathlib import Path
 
 import cbor2
 
 from gateway.formats import base45, cose, native_encode
 from gateway.values import Algorithm, KeyId
+from tests.vectors import vectors_dir
 
 from .seeds_trust import trust_list
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 NO_SIGNATURE = bytes(64)
 DIGEST = "A" * 42 + "E"
 
@@ -38,12 +36,6 @@ CLAIMS = native_encode.NativeClaims(
     status_index=7,
     holder_commitment=DIGEST,
 )
-
-
-def vectors_dir() -> Path | None:
-    """Return the folder of public vectors as `tests.vectors` finds it, which needs pytest; the fuzzer has none."""
-    folder = Path(os.environ.get("HCGW_VECTORS") or ROOT.parent / "shared" / "vectors")
-    return folder if (folder / "README.md").is_file() else None
 
 
 def native_jws() -> list[bytes]:
