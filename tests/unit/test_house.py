@@ -59,7 +59,7 @@ TABLE = {
     "gateway.demo": Row(("gateway", "keys")),
     "gateway.__main__": Row(("gateway.cli",), ()),
     "gateway": Row((), ()),
-    "keys": Row((), ("cryptography", "nacl", "cffi")),
+    "keys": Row((), ("cryptography", "nacl")),
 }
 
 ROOMS = ("formats", "trust", "status", "policy", "disclosure", "receipts")
