@@ -18,14 +18,22 @@ if TYPE_CHECKING:
 UNSOUND: Final = 1
 """Exit status of check, if the gateway would not start with this configuration."""
 
-app = typer.Typer(
-    name="config", help="Check, show and describe the configuration.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(name="config", no_args_is_help=True, rich_markup_mode=None)
 
 File = Annotated[Path | None, typer.Argument(metavar="FILE", envvar="HCGW_CONFIG", help="The configuration.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides an option. Repeatable.")
 ]
+
+
+@app.callback()
+def config() -> None:
+    """Check, show and describe the configuration.
+
+    For example:
+
+      hcgw config check /etc/hcgw/hcgw.toml
+    """
 
 
 @app.command("check")

@@ -28,10 +28,20 @@ from .trust_report import (
     summary,
 )
 
-app = typer.Typer(name="trust", help="Build, show and check trust lists.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(name="trust", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(import_app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, on one line.")]
+
+
+@app.callback()
+def trust() -> None:
+    """Build, show and check trust lists.
+
+    For example:
+
+      hcgw trust show trust.json
+    """
 
 
 @app.command("show")

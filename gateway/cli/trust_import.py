@@ -25,12 +25,7 @@ from keys.vci import Imported, issuers_from_vci, listed_from_jwks
 
 from .trust_report import ExitStatus, list_bytes, print_json, refusal, show_refused, stop, summary
 
-app = typer.Typer(
-    name="import",
-    help="Make a trust list of certificates, key sets or a directory, or add to one.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = typer.Typer(name="import", no_args_is_help=True, rich_markup_mode=None)
 
 
 class Listable(StrEnum):
@@ -59,6 +54,16 @@ Name = Annotated[str | None, typer.Option(help="Name of the authority, for peopl
 Division = Annotated[str | None, typer.Option(metavar="CODE", help="Six digits of GB/T 2260, or two capital letters.")]
 Formats = Annotated[list[Listable], typer.Option("--format", help="What the issuer signs. Repeatable.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, on one line.")]
+
+
+@app.callback()
+def import_() -> None:
+    """Make a trust list of certificates, key sets or a directory, or add to one.
+
+    For example:
+
+      hcgw trust import vci vci_snapshot.json --environment production --output trust.json
+    """
 
 
 @app.command("x509")

@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from gateway.cli.main import app
 from tests.integration.gateway_process import ROOT, Site, hcgw
 
 
@@ -76,9 +79,20 @@ def test_version() -> None:
     assert set(json.loads(hcgw("version", "--json")[1])) >= {"version", "python", "grpcio"}
 
 
-@pytest.mark.parametrize(
-    "command", ["", "serve", "config check", "config show", "config schema", "verify", "demo", "version"]
-)
+def commands(group: Any = None, path: tuple[str, ...] = ()) -> list[str]:
+    """Return every command that there is, groups of commands too, as it is typed behind hcgw."""
+    found = [" ".join(path)]
+    group = typer.main.get_command(app) if group is None else group
+    for name in group.list_commands(None) if hasattr(group, "list_commands") else ():
+        found += commands(group.get_command(None, name), (*path, name))
+    return found
+
+
+def test_there_are_commands_of_three_levels() -> None:
+    assert {"", "verify", "config check", "trust import vci"} <= set(commands())
+
+
+@pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_with_an_example(command: str) -> None:
     status, out, _ = hcgw(*command.split(), "--help")
     assert status == 0
