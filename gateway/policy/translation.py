@@ -4,6 +4,8 @@
 - Then the defaults of the format, for words whose meaning its specification fixes.
 - A map never improves a word whose meaning is fixed: not red or yellow, and no laboratory result that nobody has read.
 - Anything else is UNKNOWN, which no rule can turn into a pass.
+
+docs/trust-list.md lists every statement with its meaning; a test holds it equal to this module.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _COLOURS: Final[Mapping[str, CodeState]] = MappingProxyType(
         "stale_declaration": CodeState.STALE_DECLARATION,
     }
 )
-"""docs/native-code.md, State."""
+"""docs/native-code.md, section 2."""
 
 _FIXED: Final = frozenset({*_COLOURS.keys() - {"green"}, "tested-positive", "laboratory"})
 """No format uses one of these words in another sense, so they are fixed for all."""

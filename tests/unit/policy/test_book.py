@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.errors import Reason, Step
+from gateway.formats.hcert_payload import WORST_FIRST
 from gateway.policy.book import SHIPPED, PolicyBook, PolicyUnavailable
 from gateway.policy.rules import parse_rules
 from gateway.policy.translation import translate
@@ -94,6 +96,38 @@ def test_a_statement_is_translated_by_its_issuer_and_never_improved(
     found: Format, statement: str, states: dict[str, CodeState], state: CodeState
 ) -> None:
     assert translate(authentic(format=found, statement=statement, states=states)) is state
+
+
+STATEMENT_ROW = re.compile(r"^\| ([a-z, ]+) \| `([a-z_-]+)` \| [^|]+ \| ([A-Z_]+) \| (yes|no) \|$", re.MULTILINE)
+
+
+def published_statements() -> list[tuple[Format, str, CodeState, bool]]:
+    """Return the rows of docs/trust-list.md, one per format."""
+    text = (Path(__file__).parents[3] / "docs" / "trust-list.md").read_text()
+    return [
+        (Format(found), statement, CodeState[means], fixed == "yes")
+        for formats, statement, means, fixed in STATEMENT_ROW.findall(text)
+        for found in formats.split(", ")
+    ]
+
+
+@pytest.mark.parametrize(("found", "statement", "means", "fixed"), published_statements())
+def test_a_statement_means_what_is_published(found: Format, statement: str, means: CodeState, fixed: bool) -> None:
+    def meaning(states: dict[str, CodeState]) -> CodeState:
+        return translate(authentic(format=found, statement=statement, states=states))
+
+    assert meaning({}) is means
+    assert meaning({statement: CodeState.RED}) is CodeState.RED
+    assert (meaning({statement: CodeState.GREEN}) is CodeState.GREEN) is (not fixed)
+
+
+def test_every_statement_of_the_formats_is_published() -> None:
+    published = {(found, statement) for found, statement, _, _ in published_statements()}
+    assert {statement for found, statement in published if found is Format.HCERT} == set(WORST_FIRST)
+    assert {found for found, statement in published if statement == "attested"} == set(Format) - {
+        Format.NATIVE,
+        Format.UNKNOWN,
+    }
 
 
 def test_every_state_but_green_is_kept_from_passing_by_every_shipped_rule() -> None:
