@@ -18,12 +18,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 
 from gateway.config import Config
 from gateway.instants import now
 from gateway.pipeline import Pipeline
-from gateway.policy.book import PolicyBook, PolicyStore, PolicyUnavailable
+from gateway.policy.book import PolicyBook, PolicyUnavailable
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
 from gateway.rpc.methods import METHODS
@@ -78,10 +79,10 @@ def load_trust(config: Config, at: Instant) -> TrustStore:
         raise StartRefused("trust", f"trust.lists: {refused.file}", refused.why) from None
 
 
-def load_policies(config: Config) -> PolicyStore:
+def load_policies(config: Config) -> PolicyBook:
     """Return the rules of `config` in force. Raises StartRefused."""
     try:
-        return PolicyStore(PolicyBook.load(config.policy.directory))
+        return PolicyBook.load(config.policy.directory)
     except PolicyUnavailable as refused:
         raise StartRefused("policy", f"policy.directory: {refused.file}", refused.why) from None
 
@@ -110,7 +111,7 @@ class App:
         self._signer = load_signer(config)
         self._tell_what_is_loaded()
         self._desk = VerificationDesk(
-            pipeline=Pipeline(self._trust, self._policies),
+            pipeline=Pipeline(self._trust.current, self._policies),
             receipts=ReceiptIssuer(config.receipts.issuer, self._signer),
             rights_of=everyone_may(Rights(Profile[config.disclosure.max_profile.value])),
             clock=clock,
@@ -174,7 +175,7 @@ class App:
         expired = self._trust.current.expired(self._clock())
         return (
             Check("trust", "expired" if expired else "ok"),
-            Check("policy", "ok" if self._policies.current.divisions else "empty"),
+            Check("policy", "ok" if self._policies.divisions else "empty"),
             Check("signer", "ok"),
             Check("grpc", "ok" if self.grpc_port else "not_serving"),
             Check("running", "draining" if self._draining else "ok"),
@@ -214,7 +215,7 @@ class App:
             self._http = None
 
     def _swap(self) -> ReloadDone | ReloadRefused:
-        # The rules first, which changes nothing yet; then the trust lists, which swap or raise; then the rules go in.
+        # The rules first, which changes nothing yet; then the trust lists; then a pipeline of both goes in, whole.
         try:
             book = PolicyBook.load(self._config.policy.directory)
             snapshot = self._trust.reload(at=self._clock())
@@ -224,7 +225,8 @@ class App:
             return ReloadRefused("trust", refused.file, refused.why)
         except Exception as exc:  # noqa: BLE001 a reload must never end a gateway that works
             return ReloadRefused("config", "", exception_name(exc))
-        self._policies.current = book
+        self._policies = book
+        self._desk = replace(self._desk, pipeline=Pipeline(snapshot, book))
         return ReloadDone(snapshot.epoch, len(snapshot.issuers), len(snapshot.keys), len(book.divisions))
 
     async def _look(self) -> None:
@@ -250,7 +252,7 @@ class App:
     def _tell_what_is_loaded(self) -> None:
         snapshot = self._trust.current
         self._log.emit(TrustLoaded(len(snapshot.issuers), len(snapshot.keys), len(snapshot.refused), snapshot.epoch))
-        self._log.emit(PolicyLoaded(len(self._policies.current.divisions)))
+        self._log.emit(PolicyLoaded(len(self._policies.divisions)))
         self._log.emit(
             SignerLoaded(self._config.receipts.issuer, self._signer.key_id.decode(), self._signer.algorithm.value)
         )

@@ -5,8 +5,6 @@ The type checker refuses a skipped step: each room takes what the room before it
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from gateway.errors import REASONS, CodeStopped, NotReady, Outcome, Reason, Step
 from gateway.formats import read_code, recognise
 from gateway.policy.book import PolicyBook
@@ -18,30 +16,16 @@ from gateway.values import ClaimedCode, CodeState, Decision, DivisionCode, Forma
 _STATE_OF = {Reason.EXPIRED: CodeState.EXPIRED, Reason.REVOKED: CodeState.REVOKED}
 
 
-class HoldsTrust(Protocol):
-    """Whatever knows the trust snapshot in force."""
-
-    @property
-    def current(self) -> TrustSnapshot:
-        """The snapshot in force; read once per code."""
-        ...
-
-
-class HoldsPolicies(Protocol):
-    """Whatever knows the rules in force."""
-
-    @property
-    def current(self) -> PolicyBook:
-        """The book in force; read once per code."""
-        ...
-
-
 class Pipeline:
-    """From scanned bytes to a decision. Does no I/O, reads no clock, keeps nothing of a code."""
+    """From scanned bytes to a decision. Does no I/O, reads no clock, keeps nothing of a code.
+
+    Immutable: a reload of trust or rules makes another pipeline, so that no code, batch or stream item is judged by
+    half of the old and half of the new.
+    """
 
     __slots__ = ("_policies", "_trust")
 
-    def __init__(self, trust: HoldsTrust, policies: HoldsPolicies) -> None:
+    def __init__(self, trust: TrustSnapshot, policies: PolicyBook) -> None:
         self._trust = trust
         self._policies = policies
 
@@ -57,7 +41,7 @@ class Pipeline:
 
         Raises: NotReady if the trust list has expired: then nothing can be answered.
         """
-        trust = self._trust.current
+        trust = self._trust
         if trust.expired(at):
             raise NotReady("the trust list has expired")
         found = recognise(code)
@@ -66,7 +50,7 @@ class Pipeline:
             claimed = read_code(code, found)  # 1
             signed = find_signer(claimed, trust)  # 2
             live = observe(permit(signed), trust.revocations, at)  # 2, 3
-            return self._policies.current.decide(live, division, at)  # 4
+            return self._policies.decide(live, division, at)  # 4
         except CodeStopped as stopped:
             return _stopped(stopped.reason, at, found, claimed, signed)
 

@@ -60,7 +60,7 @@ def check(file: File = None, settings: Settings = None) -> None:
     except StartRefused as refused:
         faults.append(str(refused))
     try:
-        typer.echo(f"policy.directory   ok: {len(load_policies(config).current.divisions)} divisions")
+        typer.echo(f"policy.directory   ok: {len(load_policies(config).divisions)} divisions")
     except StartRefused as refused:
         faults.append(str(refused))
     try:

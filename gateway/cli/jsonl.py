@@ -19,8 +19,8 @@ from typing import IO, Final, Never
 
 from gateway.errors import GatewayError
 from gateway.instants import parse_instant
-from gateway.pipeline import HoldsPolicies, Pipeline, step_outcomes
-from gateway.trust.store import FixedTrust
+from gateway.pipeline import Pipeline, step_outcomes
+from gateway.policy.book import PolicyBook
 from gateway.values import Decision, DivisionCode, Instant
 
 from .trust_sources import TrustSourceInvalid, from_line
@@ -57,7 +57,7 @@ def answer_lines(
     lines: IO[bytes],
     *,
     default: Pipeline,
-    policies: HoldsPolicies,
+    policies: PolicyBook,
     clock: Callable[[], Instant],
     at: Instant | None,
     division: DivisionCode | None,
@@ -69,7 +69,7 @@ def answer_lines(
     """
 
     def pipeline_of(trust: str) -> Pipeline:
-        return Pipeline(FixedTrust(from_line(json.loads(trust)).snapshot()), policies)
+        return Pipeline(from_line(json.loads(trust)).snapshot(), policies)
 
     small, large = lru_cache(_SMALL_TRUSTS_KEPT)(pipeline_of), lru_cache(_LARGE_TRUSTS_KEPT)(pipeline_of)
 

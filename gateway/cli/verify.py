@@ -12,8 +12,7 @@ import typer
 from gateway.errors import REASONS, GatewayError
 from gateway.instants import format_instant, now, parse_instant
 from gateway.pipeline import Pipeline, step_outcomes
-from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore, PolicyUnavailable
-from gateway.trust.store import FixedTrust
+from gateway.policy.book import SHIPPED, PolicyBook, PolicyUnavailable
 from gateway.values import Decision, DivisionCode, Instant, Measure
 
 from .jsonl import DIVISION, answer, answer_lines
@@ -52,8 +51,8 @@ def verify(
         _refuse("--division must be six digits of GB/T 2260")
     try:
         instant = None if at is None else parse_instant(at)
-        held = PolicyStore(PolicyBook.load(policies))
-        pipeline = Pipeline(FixedTrust(from_files(trust or ()).snapshot()), held)
+        held = PolicyBook.load(policies)
+        pipeline = Pipeline(from_files(trust or ()).snapshot(), held)
     except (TrustSourceInvalid, PolicyUnavailable) as invalid:
         _refuse(str(invalid))
     except ValueError:
@@ -70,7 +69,7 @@ def verify(
     raise typer.Exit(0 if decision.measure is Measure.PASS else 1)
 
 
-def _many(name: str, pipeline: Pipeline, held: PolicyStore, at: Instant | None, division: DivisionCode | None) -> None:
+def _many(name: str, pipeline: Pipeline, held: PolicyBook, at: Instant | None, division: DivisionCode | None) -> None:
     if name == "-":
         _answer(sys.stdin.buffer, pipeline, held, at, division)
         return
@@ -82,7 +81,7 @@ def _many(name: str, pipeline: Pipeline, held: PolicyStore, at: Instant | None, 
 
 
 def _answer(
-    lines: IO[bytes], pipeline: Pipeline, held: PolicyStore, at: Instant | None, division: DivisionCode | None
+    lines: IO[bytes], pipeline: Pipeline, held: PolicyBook, at: Instant | None, division: DivisionCode | None
 ) -> None:
     for line in answer_lines(lines, default=pipeline, policies=held, clock=now, at=at, division=division):
         sys.stdout.write(line + "\n")

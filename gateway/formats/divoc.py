@@ -27,6 +27,7 @@ from keys.values import EARLIEST, LATEST
 
 from .inflate import inflate
 from .jws import read_base64url, read_json
+from .members import object_member, text_member
 
 PREFIX: Final = b"B64:"
 MAX_INFLATED: Final = 65_536
@@ -74,13 +75,13 @@ def read(code: bytes) -> ClaimedCode:
     if not isinstance(kinds, list) or _CREDENTIAL_TYPE not in kinds:
         raise CodeUnreadable(Reason.WRONG_TYPE if "type" in credential else Reason.MISSING_CLAIM, "type")
     issuer = _issuer(credential)
-    _object(credential, "credentialSubject")
+    object_member(credential, "credentialSubject")
     issue_time = _time(credential, "issuanceDate")
     if issue_time is None:
         raise CodeUnreadable(Reason.MISSING_CLAIM, "issuanceDate")
     # 4
-    proof = _object(credential, "proof")
-    _text(proof, "type")
+    proof = object_member(credential, "proof")
+    text_member(proof, "type")
     method = proof.get("verificationMethod")
     return ClaimedCode(
         Format.DIVOC,
@@ -99,21 +100,7 @@ def read(code: bytes) -> ClaimedCode:
 def _issuer(credential: Mapping[str, object]) -> str:
     """Return the issuer, which is a text or an object with an `id`."""
     issuer = credential.get("issuer")
-    return _text(issuer, "id") if isinstance(issuer, dict) else _text(credential, "issuer")
-
-
-def _object(members: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = members.get(name)
-    if not isinstance(value, dict):
-        raise CodeUnreadable(Reason.BAD_CLAIM if name in members else Reason.MISSING_CLAIM, name)
-    return value
-
-
-def _text(members: Mapping[str, object], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not value:
-        raise CodeUnreadable(Reason.BAD_CLAIM if name in members else Reason.MISSING_CLAIM, name)
-    return value
+    return text_member(issuer, "id") if isinstance(issuer, dict) else text_member(credential, "issuer")
 
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
@@ -136,7 +123,7 @@ def _time(members: Mapping[str, object], name: str) -> Instant | None:
 
 def _detached_signature(proof: Mapping[str, object]) -> bytes:
     """Return the signature of a JWS without payload (RFC 7797), whose one critical parameter is `b64`: false."""
-    header, dot, rest = _text(proof, "jws").partition("..")
+    header, dot, rest = text_member(proof, "jws").partition("..")
     if not dot or not header.isascii() or not rest.isascii():
         raise CodeUnreadable(Reason.BAD_ENVELOPE, "proof.jws")
     said = read_json(read_base64url(header.encode(), "proof.jws"), max_depth=_HEADER_DEPTH, what="proof.jws")

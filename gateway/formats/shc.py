@@ -28,6 +28,7 @@ from keys.values import EARLIEST, LATEST
 
 from .inflate import inflate
 from .jws import read_compact, read_json
+from .members import object_member, text_member
 
 PREFIX: Final = b"shc:/"
 MAX_PAYLOAD_BYTES: Final = 131_072
@@ -88,15 +89,15 @@ def read(code: bytes) -> ClaimedCode:
     if not isinstance(payload, dict):
         raise CodeUnreadable(Reason.BAD_CLAIM, "payload")
     # 4
-    issuer = _text(payload, "iss")
-    if not 1 <= len(issuer) <= _MAX_ISSUER_CHARACTERS:
+    issuer = text_member(payload, "iss")
+    if len(issuer) > _MAX_ISSUER_CHARACTERS:
         raise CodeUnreadable(Reason.BAD_CLAIM, "iss")
     # Until 2021-03 the framework called it iat, and cards have no expiry.
     dated = "nbf" in payload or "iat" not in payload
     issue_time = _instant(payload, "nbf" if dated else "iat")
     expire_time = _instant(payload, "exp") if "exp" in payload else None
-    credential = _object(payload, "vc")
-    code_id = _text(credential, "rid") if "rid" in credential else None
+    credential = object_member(payload, "vc")
+    code_id = text_member(credential, "rid") if "rid" in credential else None
     if code_id is not None and not _revocation_id(code_id):
         raise CodeUnreadable(Reason.BAD_CLAIM, "rid")
     # 5
@@ -172,20 +173,6 @@ def _read_digits(digits: bytes) -> bytes:
     if _NO_CHARACTER in characters:
         raise CodeUnreadable(Reason.BAD_TEXT_ENCODING, "shc pair")
     return characters
-
-
-def _text(claims: Mapping[str, object], name: str) -> str:
-    value = claims.get(name)
-    if not isinstance(value, str):
-        raise CodeUnreadable(Reason.MISSING_CLAIM if name not in claims else Reason.BAD_CLAIM, name)
-    return value
-
-
-def _object(claims: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = claims.get(name)
-    if not isinstance(value, dict):
-        raise CodeUnreadable(Reason.MISSING_CLAIM if name not in claims else Reason.BAD_CLAIM, name)
-    return value
 
 
 def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:

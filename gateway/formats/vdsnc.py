@@ -26,6 +26,7 @@ from gateway.errors import CodeUnreadable, Reason
 from gateway.values import Algorithm, ClaimedCode, Format, IssuerId, KeyId, KeyUse
 
 from .jws import read_base64url, read_json
+from .members import object_member, text_member
 
 KEY_ID_BYTES: Final = 8
 MAX_DEPTH: Final = 12
@@ -66,19 +67,19 @@ def read(code: bytes) -> ClaimedCode:
     seal = read_json(code, max_depth=MAX_DEPTH, what="VDS-NC")
     if not isinstance(seal, dict):
         raise CodeUnreadable(Reason.BAD_ENVELOPE, "VDS-NC")
-    data = _object(seal, "data", Reason.BAD_ENVELOPE)
-    proof = _object(seal, "sig", Reason.BAD_ENVELOPE)
+    data = object_member(seal, "data", otherwise=Reason.BAD_ENVELOPE)
+    proof = object_member(seal, "sig", otherwise=Reason.BAD_ENVELOPE)
     # 2
-    header = _object(data, "hdr", Reason.BAD_CLAIM)
-    message = _object(data, "msg", Reason.BAD_CLAIM)
-    kind = _text(header, "t")
+    header = object_member(data, "hdr")
+    message = object_member(data, "msg")
+    kind = text_member(header, "t")
     if kind not in _USES:
         raise CodeUnreadable(Reason.WRONG_TYPE, "hdr.t")
-    issuer = _text(header, "is")
+    issuer = text_member(header, "is")
     if type(header.get("v")) is not int:
         raise CodeUnreadable(Reason.BAD_CLAIM if "v" in header else Reason.MISSING_CLAIM, "hdr.v")
     # 3
-    name = _text(proof, "alg")
+    name = text_member(proof, "alg")
     algorithm = _ALGORITHMS.get(name)
     certificate = _base64url(proof, "cer") if "cer" in proof else None
     signature = _base64url(proof, "sigvl")
@@ -106,22 +107,8 @@ def _test_word(message: Mapping[str, object]) -> str:
     return _RESULTS.get(said.strip().lower(), _NOT_UNDERSTOOD) if isinstance(said, str) else _NOT_UNDERSTOOD
 
 
-def _object(members: Mapping[str, object], name: str, reason: Reason) -> Mapping[str, object]:
-    value = members.get(name)
-    if not isinstance(value, dict):
-        raise CodeUnreadable(reason if name in members else Reason.MISSING_CLAIM, name)
-    return value
-
-
-def _text(members: Mapping[str, object], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not value:
-        raise CodeUnreadable(Reason.BAD_CLAIM if name in members else Reason.MISSING_CLAIM, name)
-    return value
-
-
 def _base64url(members: Mapping[str, object], name: str) -> bytes:
-    text = _text(members, name)
+    text = text_member(members, name)
     if text.endswith("=") and len(text) % 4 == 0:
         text = text.removesuffix("=").removesuffix("=")
     if not text.isascii():

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from gateway.errors import REASONS, Reason
 from gateway.values import CodeState, Decision, DivisionCode, Format, Instant, LiveCode, Measure
 
-from .rules import DivisionRules, Rule, RulesInvalid, enclosing, parse_rules
+from .rules import RULED_STATES, DivisionRules, Rule, RulesInvalid, enclosing, parse_rules
 from .translation import translate
 
 SHIPPED: Final = Path(__file__).parent / "divisions"
@@ -18,14 +17,7 @@ SHIPPED: Final = Path(__file__).parent / "divisions"
 
 _LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
 
-_STATE_REASON: Final[Mapping[CodeState, Reason]] = {
-    CodeState.GREEN: Reason.STATE_GREEN,
-    CodeState.YELLOW: Reason.STATE_YELLOW,
-    CodeState.RED: Reason.STATE_RED,
-    CodeState.UNDER_REVIEW: Reason.STATE_UNDER_REVIEW,
-    CodeState.UNCONFIRMED: Reason.STATE_UNCONFIRMED,
-    CodeState.STALE_DECLARATION: Reason.STATE_STALE_DECLARATION,
-}
+_STATE_REASON: Final = {state: Reason[f"STATE_{state.name}"] for state in RULED_STATES}
 
 
 class PolicyUnavailable(Exception):
@@ -116,13 +108,6 @@ class PolicyBook:
         except KeyError:
             rule = self._found[place] = rules.find(origin, found, state)
             return rule
-
-
-@dataclass(slots=True)
-class PolicyStore:
-    """Holds the book in force. `current` is read once per code; a reload puts another book there, whole."""
-
-    current: PolicyBook
 
 
 def _read(file: Path) -> DivisionRules:

@@ -16,12 +16,8 @@ from typing import Final, NewType
 from gateway.disclosure import Disclosure, StaffDisclosure
 from gateway.values import Caller, Purpose
 from keys.signer import Signer
-from keys.values import Algorithm
 
 RECEIPT_TYPE: Final = "hcgw-receipt+jwt"
-
-# RFC 9864 prefers the name Ed25519, which verifiers of today (PyJWT among them) do not know yet.
-_JOSE_NAMES: Final = {algorithm: algorithm.value for algorithm in Algorithm} | {Algorithm.ED25519: "EdDSA"}
 
 Receipt = NewType("Receipt", str)
 """The exact signed text."""
@@ -65,7 +61,7 @@ class ReceiptIssuer:
     def _signed(self, claims: dict[str, object]) -> str:
         # By hand and not by PyJWT, which signs with key objects only: a signer's key may live where none can be had.
         header: dict[str, object] = {
-            "alg": _JOSE_NAMES[self.signer.algorithm],
+            "alg": self.signer.public_jwk["alg"],  # as the key set publishes it, so that the two agree
             "kid": self.signer.key_id.decode(),
             "typ": RECEIPT_TYPE,
         }

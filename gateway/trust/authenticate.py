@@ -48,6 +48,8 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
         if claimed.format not in issuer.formats:
             raise CodeStopped(Reason.FORMAT_NOT_TRUSTED)
         keys = trust.ring.find(claimed.issuer, claimed.key_id)
+        if trust.ring.has_unbound:
+            keys += trust.ring.find_unbound(claimed.key_id)
         if not keys:
             raise CodeStopped(Reason.UNKNOWN_KEY)
     else:

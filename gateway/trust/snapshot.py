@@ -40,7 +40,7 @@ class TrustSnapshot:
     ring: KeyRing = field(repr=False)
     issuers: Mapping[IssuerId, IssuerProfile] = field(repr=False)
     revocations: Revocations = field(repr=False)
-    """(issuer, key id) -> revoked id -> None (for good) or the instant before which cards are revoked."""
+    """(issuer, key id) -> revoked id -> None (for good) or the instant before which codes are revoked."""
     epoch: int = 0
     issued: Instant | None = None
     """Of the oldest list."""

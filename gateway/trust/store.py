@@ -1,4 +1,4 @@
-"""Who holds the snapshot in force. Trust lists in files: loaded at the start, reloaded on demand, swapped whole or not.
+"""Trust lists in files: loaded at the start, reloaded on demand, swapped whole or not at all.
 
 - A list that is missing or broken at the start refuses the start.
 - A list that is broken at a reload changes nothing: the old snapshot stays and the failure is told.
@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.values import Instant
@@ -28,15 +27,8 @@ class TrustUnavailable(Exception):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
-class FixedTrust:
-    """Holds a snapshot that does not change: where nothing is reloaded."""
-
-    current: TrustSnapshot
-
-
 class TrustStore:
-    """Holds the current snapshot. `current` is read once per request and used for its whole way."""
+    """Holds the current snapshot. Whoever judges takes it whole, as a new pipeline."""
 
     def __init__(self, files: Sequence[Path], environment: Environment, *, at: Instant) -> None:
         """Load the lists. Raises: TrustUnavailable if there are none or any is missing, broken, foreign or expired."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from gateway.pipeline import Pipeline
-from gateway.policy.book import PolicyBook, PolicyStore
+from gateway.policy.book import PolicyBook
 from gateway.policy.rules import parse_rules
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.trust.store import FixedTrust
 from gateway.values import CodeState, Decision, DivisionCode, Format, IssuerProfile, Revocations
 from keys.ring import KeyRing
 from keys.values import Algorithm, Instant, IssuerId, KeyId, TrustedKey
@@ -82,7 +81,7 @@ class World:
 
     def judge(self, code: bytes, *, at: Instant = AT, trust: TrustSnapshot | None = None) -> Decision:
         """Send a code the whole way."""
-        pipeline = Pipeline(FixedTrust(trust or standing_trust()), standing_policies())
+        pipeline = Pipeline(trust or standing_trust(), standing_policies())
         return pipeline.verify(code, at=at, division=RECEIVER)
 
 
@@ -126,6 +125,6 @@ def standing_trust() -> TrustSnapshot:
 
 
 @cache
-def standing_policies() -> PolicyStore:
+def standing_policies() -> PolicyBook:
     """Return the rules of this process."""
-    return PolicyStore(PolicyBook([parse_rules(RULES)]))
+    return PolicyBook([parse_rules(RULES)])

@@ -16,9 +16,8 @@ from time import process_time
 
 from gateway.disclosure import disclose
 from gateway.pipeline import Pipeline
-from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore
+from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.trust.store import FixedTrust
 from gateway.values import Profile
 
 from .codes import AT, RECEIVING, CodeSet, Kind
@@ -26,7 +25,7 @@ from .codes import AT, RECEIVING, CodeSet, Kind
 
 def pipeline_of(trust: TrustSnapshot) -> Pipeline:
     """Return the pipeline that serves, with the rules that ship."""
-    return Pipeline(FixedTrust(trust), PolicyStore(PolicyBook.load(SHIPPED)))
+    return Pipeline(trust, PolicyBook.load(SHIPPED))
 
 
 SLICE = 250

@@ -10,12 +10,11 @@ from typing import Any
 from gateway.cli.jsonl import answer_lines
 from gateway.cli.trust_sources import Trusted
 from gateway.pipeline import Pipeline
-from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore
-from gateway.trust.store import FixedTrust
+from gateway.policy.book import SHIPPED, PolicyBook
 from tests.unit.codes import AT
 
-POLICIES = PolicyStore(PolicyBook.load(SHIPPED))
-NOBODY = Pipeline(FixedTrust(Trusted().snapshot()), POLICIES)
+POLICIES = PolicyBook.load(SHIPPED)
+NOBODY = Pipeline(Trusted().snapshot(), POLICIES)
 """Trusts nobody."""
 
 

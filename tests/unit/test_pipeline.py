@@ -13,9 +13,8 @@ from gateway.errors import NotReady, Outcome, Reason, Step
 from gateway.formats.native_claims import NativeClaims
 from gateway.formats.native_encode import encode_jws
 from gateway.pipeline import Pipeline, step_outcomes
-from gateway.policy.book import SHIPPED, PolicyBook, PolicyStore
+from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.trust.store import FixedTrust
 from gateway.values import Algorithm, CodeState, Decision, DivisionCode, Format, Instant, KeyId, Measure
 from keys.algorithms import make_verifier
 from keys.ring import KeyRing
@@ -23,7 +22,7 @@ from tests.unit.codes import AT, GUIZHOU, key, profile
 
 SEED = SigningKey(hashlib.sha256(b"hcgw test key: pipeline").digest())
 ZHEJIANG = DivisionCode("330000")
-POLICIES = PolicyStore(PolicyBook.load(SHIPPED))
+POLICIES = PolicyBook.load(SHIPPED)
 
 
 def trust(*, expires: Instant | None = None, revoked: bool = False) -> TrustSnapshot:
@@ -41,7 +40,7 @@ def code(state: str = "green", *, issued: int = -60, expires: int = 60, division
 
 
 def verify(scanned: bytes, snapshot: TrustSnapshot | None = None) -> Decision:
-    return Pipeline(FixedTrust(snapshot or trust()), POLICIES).verify(scanned, at=AT, division=ZHEJIANG)
+    return Pipeline(snapshot or trust(), POLICIES).verify(scanned, at=AT, division=ZHEJIANG)
 
 
 def test_a_green_code_passes_every_step() -> None:

@@ -129,9 +129,12 @@ class TestACertificateTrustedForAnyone:
         trust = trusting(unbound=(self.ANYONES,))
         assert reason_of(claimed(key_id=None, signature=b"forged"), trust) is Reason.BAD_SIGNATURE
 
-    def test_does_not_widen_what_a_listed_issuer_may_sign_with(self) -> None:
+    def test_vouches_for_a_listed_issuer_too(self) -> None:
         trust = trusting(key(b"two"), unbound=(self.ANYONES,))
-        assert reason_of(claimed(), trust) is Reason.BAD_SIGNATURE
+        assert authenticate(claimed(), trust).key is self.ANYONES
+        other = trusting(key(b"two"), unbound=(key(issuer=IssuerId(""), key_id=KeyId(b"x")),))
+        assert reason_of(claimed(), other) is Reason.BAD_SIGNATURE
+        assert reason_of(claimed(format=Format.SHC), trust) is Reason.FORMAT_NOT_TRUSTED
 
 
 @pytest.mark.parametrize(

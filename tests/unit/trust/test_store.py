@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.trust.snapshot import snapshot_of
+from gateway.cli.trust_import import Listable
+from gateway.policy.rules import RULED_STATES
+from gateway.trust.snapshot import SIGNED_FORMATS, snapshot_of
 from gateway.trust.store import TrustStore, TrustUnavailable
 from gateway.values import CodeState, Format, Instant, IssuerId
 from keys.revocation import RevocationList
-from keys.trust_document import ListedIssuer, TrustDocument, write_document
+from keys.trust_document import FORMATS, STATES, ListedIssuer, TrustDocument, write_document
 from keys.trust_list import parse_trust_list
 from keys.values import Environment, KeyId
 from tests.unit.codes import AT, GUIZHOU
@@ -102,3 +104,9 @@ def test_of_two_revocation_lists_for_a_key_the_newer_counts() -> None:
     listed = ListedIssuer(GUIZHOU, "Sample", frozenset({"shc"}), revocations=(newer, older))
     trust = parse_trust_list(write_document(TrustDocument(1, Environment.TEST, AT, (listed,))))
     assert snapshot_of([trust]).revocations == {(GUIZHOU, b"k"): {"rid2": None}}
+
+
+def test_a_list_and_the_gateway_use_the_same_words() -> None:
+    """The keys package knows nothing of the gateway, so each has its own table."""
+    assert {found.value for found in SIGNED_FORMATS} == set(FORMATS) == {listable.value for listable in Listable}
+    assert {state.name for state in RULED_STATES} == set(STATES)
