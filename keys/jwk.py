@@ -157,13 +157,12 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     Source: RFC 7638 section 3, RFC 8037 section 2.
 
     """
-    required = ("kty", *_kind(jwk, EVERY_ALGORITHM).members, *(("crv",) if jwk.get("kty") != "RSA" else ()))
-    canonical = json.dumps({name: _text(jwk, name) for name in sorted(required)}, separators=(",", ":"))
+    canonical = json.dumps(public_members(jwk), sort_keys=True, separators=(",", ":"))
     return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
 
 
 def public_members(jwk: Mapping[str, object]) -> dict[str, str]:
-    """Return only the members that make the key itself: `kty`, `crv` and its numbers. Raises: KeyRefused."""
+    """Return only the members that make the key itself: `kty`, `crv` and its numbers. Raises: as `thumbprint`."""
     kind = _kind(jwk, EVERY_ALGORITHM)
     curve = ("crv",) if jwk.get("kty") != "RSA" else ()
     return {name: _text(jwk, name) for name in ("kty", *curve, *kind.members)}

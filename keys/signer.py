@@ -72,7 +72,8 @@ def open_signer(uri: str) -> Signer:
         raise SignerUnavailable(f"no signer for scheme {parts.scheme!r}: only file: is known")
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path:
         raise SignerUnavailable("a file: URI names one local path and nothing else")
-    return _from_pem(_read_private(Path(unquote(parts.path))))
+    path = Path(unquote(parts.path))
+    return _from_pem(_read_private(path), path)
 
 
 def generate_dev_key(path: Path) -> Signer:
@@ -127,17 +128,17 @@ def _read_private(path: Path) -> bytes:
         os.close(handle)
 
 
-def _from_pem(pem: bytes) -> Signer:
+def _from_pem(pem: bytes, path: Path) -> Signer:
     # The library's own messages are left behind: some quote what they could not read.
     try:
         private = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SignerUnavailable("not an unencrypted PKCS #8 private key in PEM") from None
+        raise SignerUnavailable(f"{path}: not an unencrypted PKCS #8 private key in PEM") from None
     if isinstance(private, Ed25519PrivateKey):
         return _Ed25519Signer(private)
     if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
         return _P256Signer(private)
-    raise SignerUnavailable("the key is neither Ed25519 nor P-256")
+    raise SignerUnavailable(f"{path}: the key is neither Ed25519 nor P-256")
 
 
 class _Published:
