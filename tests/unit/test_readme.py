@@ -15,7 +15,12 @@ from gateway.values import CodeState, Format, Measure
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = ROOT / "README.md"
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/README.md")
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/*.md", "deploy/**/*.md", "keys/**/*.md", "tests/**/*.md")
+    for path in ROOT.glob(pattern)
+    if "node_modules" not in path.parts
+)
 BLOCK = re.compile(r"(?<=<!-- reasons: )([^\n]*-->\n).*?(?=<!-- /reasons -->)", re.DOTALL)
 
 
