@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.main import COMMANDS
 from gateway.errors import REASONS, Outcome, Step
 from gateway.values import CodeState, Format, Measure
 
@@ -82,6 +83,12 @@ def test_make_targets_exist(document: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`?make ([a-z-]+)\b(?=[`\s]| ARGS)", "\n".join(code_of((ROOT / document).read_text()))))
     assert named <= targets
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented(command: str) -> None:
+    pages = [README, *(ROOT / "docs").glob("*.md")]
+    assert any(re.search(rf"\bhcgw {command}\b", page.read_text()) for page in pages)
 
 
 def code_of(text: str) -> list[str]:
