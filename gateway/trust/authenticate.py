@@ -30,7 +30,7 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
 
     1. Its proof is of a kind that can be checked here.
     2. The issuer is on the trust list, for this format (or a single certificate is trusted for any issuer).
-    3. That issuer has a key with this key id.
+    3. That issuer has a key with this key id, or a certificate that is trusted for any issuer has it.
     4. One of those keys has the algorithm that the code names, and the signature is that key's over the exact bytes.
     5. The division that the code names lies within its issuer's.
 
