@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from keys.values import Algorithm, Instant, IssuerId, KeyId, KeyUse, TrustedKey
 
@@ -44,6 +44,7 @@ __all__ = [
     "Profile",
     "Purpose",
     "Revocations",
+    "RevokedCodes",
     "StatusPointer",
     "Step",
     "TrustedKey",
@@ -203,8 +204,20 @@ class IssuerProfile:
     """The issuer's statement -> common vocabulary, over the meaning that its format gives it (docs/trust-list.md)."""
 
 
-Revocations = Mapping[tuple[IssuerId, KeyId], Mapping[str, Instant | None]]
-"""(issuer, key id) -> revoked code id -> None (for good), or the instant before which codes are revoked."""
+class RevokedCodes(NamedTuple):
+    """What an issuer has revoked among the codes of one key."""
+
+    counter: int
+    """The edition of the list."""
+    codes: Mapping[str, Instant | None]
+    """Revoked code id -> None (for good), or the instant before which codes are revoked."""
+
+    def __repr__(self) -> str:
+        """Show what concerns nobody in person."""
+        return f"RevokedCodes(counter={self.counter})"
+
+
+Revocations = Mapping[tuple[IssuerId, KeyId], RevokedCodes]
 
 
 @dataclass(frozen=True, slots=True)

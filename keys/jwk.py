@@ -6,7 +6,7 @@
 - `use` other than `sig`, and `key_ops` without `verify`, are refused: an encryption key signs nothing.
 - Private members are refused: whoever publishes one has published the key.
 - Coordinates have their full length and numbers no leading zeros, so that a key has one spelling and one thumbprint.
-- Members that are not known (`crlVersion`, `date`, `x5c`) are passed over; certificates in a JWK prove nothing here.
+- Members that are not known (`date`, `x5c`) are passed over; certificates in a JWK prove nothing here.
 - A key without `kid` is known by its thumbprint.
 """
 
@@ -22,6 +22,7 @@ from typing import Final, cast
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .algorithms import PublicKey, RefusedKey, Sm2Settings, make_verifier
+from .revocation import MAX_COUNTER
 from .rsa import rsa_public_key
 from .strict import StrictError, base64url_decode
 from .values import Algorithm, IssuerId, KeyId, KeyRefusal, KeyRefused, TrustedKey
@@ -38,6 +39,7 @@ SMART_HEALTH_CARD: Final = frozenset({Algorithm.ES256})
 """What the SMART Health Cards framework allows issuers to sign with."""
 
 _NAMES: Final = {algorithm.value: algorithm for algorithm in Algorithm} | {"EdDSA": Algorithm.ED25519}
+_REVOCATION_COUNTER: Final = "crlVersion"
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
@@ -145,7 +147,8 @@ def key_from_jwk(
     # 4
     verifier = make_verifier(algorithm, _public_key(jwk, kind, algorithm), sm2=sm2)
     # 5
-    return TrustedKey(issuer, _key_id(jwk, require_thumbprint=require_thumbprint), algorithm, verifier)
+    key_id = _key_id(jwk, require_thumbprint=require_thumbprint)
+    return TrustedKey(issuer, key_id, algorithm, verifier, revocation_counter=_revocation_counter(jwk))
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
@@ -166,6 +169,20 @@ def public_members(jwk: Mapping[str, object]) -> dict[str, str]:
     kind = _kind(jwk, EVERY_ALGORITHM)
     curve = ("crv",) if jwk.get("kty") != "RSA" else ()
     return {name: _text(jwk, name) for name in ("kty", *curve, *kind.members)}
+
+
+def listed_members(jwk: Mapping[str, object]) -> dict[str, object]:
+    """Return what a trust list keeps of a JWK: the key itself, and which edition of its revocation list is current."""
+    counter = _revocation_counter(jwk)
+    return {**public_members(jwk), **({} if counter is None else {_REVOCATION_COUNTER: counter})}
+
+
+def _revocation_counter(jwk: Mapping[str, object]) -> int | None:
+    """Return `crlVersion`; None if there is none. One that is no counter is past every list: none is current then."""
+    counter = jwk.get(_REVOCATION_COUNTER)
+    if counter is None:
+        return None
+    return counter if type(counter) is int and 0 <= counter <= MAX_COUNTER else MAX_COUNTER + 1
 
 
 def _kind(jwk: Mapping[str, object], allowed: frozenset[Algorithm]) -> _Kind:

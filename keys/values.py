@@ -105,3 +105,5 @@ class TrustedKey:
     not_before: Instant | None = None
     not_after: Instant | None = None
     uses: frozenset[KeyUse] = frozenset()
+    revocation_counter: int | None = None
+    """Which edition of its revocation list the issuer says is current (SHC `crlVersion`); None: it names none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.trust.snapshot import SIGNED_FORMATS, TrustSnapshot, snapshot_of
@@ -94,7 +94,10 @@ def from_line(entries: object) -> Trusted:
                 continue
         elif isinstance(entry, dict) and isinstance(entry.get("issuer"), str) and isinstance(entry.get("jwks"), dict):
             issuer = IssuerId(entry["issuer"])
-            keys.setdefault(issuer, []).extend(_keys_of(issuer, entry["jwks"]))
+            found = _keys_of(issuer, entry["jwks"])
+            if entry.get("crl") is None:  # what a line does not give is not published, as far as that line goes
+                found = [replace(key, revocation_counter=None) for key in found]
+            keys.setdefault(issuer, []).extend(found)
             revocations.setdefault(issuer, []).extend(_revocations_of(entry.get("crl")))
         else:
             raise TrustSourceInvalid("an entry of trust is neither a certificate nor an issuer with a jwks")

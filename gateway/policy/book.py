@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.errors import REASONS, Reason
-from gateway.values import CodeState, Decision, DivisionCode, Format, Instant, LiveCode, Measure
+from gateway.values import CodeState, Decision, DivisionCode, Format, Freshness, Instant, LiveCode, Measure
 
 from .rules import RULED_STATES, DivisionRules, Rule, RulesInvalid, enclosing, parse_rules
 from .translation import translate
@@ -66,6 +66,7 @@ class PolicyBook:
     def decide(self, live: LiveCode, division: DivisionCode | None, at: Instant) -> Decision:
         """Return what the receiving `division` makes of a code.
 
+        0. A status that is known to be out of date decides nothing: MANUAL, STATUS_STALE. (It does not soften RED.)
         1. Without a division, or without rules of that division, no rule applies: MANUAL, NO_RULES. (RED is DENY all
            the same wherever a division is named.)
         2. A state that nobody has explained is MANUAL.
@@ -74,6 +75,9 @@ class PolicyBook:
         5. A rule that bounds the age of the issuer's word does not apply to an older one: MANUAL, STATUS_STALE.
         """
         state = translate(live.authentic)
+        # 0
+        if live.freshness is Freshness.STALE and (state is not CodeState.RED or division is None):
+            return _decision(live, state, at, Measure.MANUAL, (Reason.STATUS_STALE,))
         # 1
         if division is None:
             return _decision(live, state, at, Measure.MANUAL, (Reason.NO_RULES,))

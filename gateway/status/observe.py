@@ -25,7 +25,8 @@ def observe(code: AuthenticCode, revocations: Revocations, at: Instant) -> LiveC
 
     1. The code's own times: not before, issued, expired.
     2. The window of the key that signed it.
-    3. The issuer's revocation list for that key, if there is one and the code has an id to look up.
+    3. The issuer's revocation list for that key, if the code has an id to look up. STALE: the key names a newer edition
+       than the list that is held, or there is none.
     4. Live status, if the code points to one.
 
     Does not check: what the statement means.
@@ -48,20 +49,24 @@ def observe(code: AuthenticCode, revocations: Revocations, at: Instant) -> LiveC
     if key.not_after is not None and at > key.not_after:
         raise CodeStopped(Reason.KEY_EXPIRED)
     # 3
-    revoked = revocations.get((code.issuer.issuer, key.key_id)) if revocations else None
-    if revoked is not None and claimed.code_id is not None and claimed.code_id in revoked:
-        before = revoked[claimed.code_id]
-        if before is None or issued is None or issued < before:
-            raise CodeStopped(Reason.REVOKED)
+    listed = revocations.get((code.issuer.issuer, key.key_id)) if revocations else None
+    current, code_id, freshness = key.revocation_counter, claimed.code_id, Freshness.NOT_PUBLISHED
+    if code_id is not None and (listed is not None or current is not None):
+        if listed is not None and code_id in listed.codes:
+            before = listed.codes[code_id]
+            if before is None or issued is None or issued < before:
+                raise CodeStopped(Reason.REVOKED)
+        held = -1 if listed is None else listed.counter
+        freshness = Freshness.STALE if current is not None and held < current else Freshness.FRESH
     # 4
     if claimed.status_pointer is not None:
         raise CodeStopped(Reason.STATUS_UNAVAILABLE)
     return LiveCode(
         code,
         Assurance.SCANNED_SIGNED,
-        Freshness.NOT_PUBLISHED if revoked is None else Freshness.FRESH,
+        freshness,
         issued,
         None if issued is None else max(0.0, at - issued),
         ends,
-        _NOT_PUBLISHED if revoked is None else _NOTHING,
+        _NOT_PUBLISHED if freshness is Freshness.NOT_PUBLISHED else _NOTHING,
     )

@@ -20,6 +20,7 @@ from gateway.values import (
     IssuerProfile,
     KeyId,
     Revocations,
+    RevokedCodes,
     TrustedKey,
 )
 from keys.revocation import RevocationList
@@ -77,7 +78,9 @@ def index_revocations(lists: Iterable[tuple[IssuerId, RevocationList]]) -> Revoc
         place = (issuer, listed.key_id)
         if place not in newest or newest[place].counter < listed.counter:
             newest[place] = listed
-    return {place: MappingProxyType(dict(listed.revoked)) for place, listed in newest.items()}
+    return {
+        place: RevokedCodes(listed.counter, MappingProxyType(dict(listed.revoked))) for place, listed in newest.items()
+    }
 
 
 def snapshot_of(

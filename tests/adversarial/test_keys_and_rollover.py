@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.errors import Reason
 from gateway.trust.snapshot import index_revocations
-from gateway.values import Measure
+from gateway.values import Measure, RevokedCodes
 from keys.algorithms import PublicKey, make_verifier
 from keys.revocation import revocation_list_from_crl
 from keys.values import Algorithm, Instant, IssuerId, KeyId, KeyRefusal, KeyRefused
@@ -147,9 +147,9 @@ def test_a_revoked_card_is_denied_and_another_card_of_the_key_is_not() -> None:
     held = world()
     place = (IssuerId(held.shc.url), KeyId(held.shc.key_id.encode()))
     code = held.codes["shc"]
-    revoked = held.judge(code, trust=held.snapshot(revoked={place: {"MKyCxh7p6uQ": None}}))
+    revoked = held.judge(code, trust=held.snapshot(revoked={place: RevokedCodes(1, {"MKyCxh7p6uQ": None})}))
     assert (revoked.measure, revoked.reasons[0]) == (Measure.DENY, Reason.REVOKED)
-    other = held.judge(code, trust=held.snapshot(revoked={place: {"MKyCxh7p6uR": None}}))
+    other = held.judge(code, trust=held.snapshot(revoked={place: RevokedCodes(1, {"MKyCxh7p6uR": None})}))
     assert other.measure is Measure.PASS
 
 

@@ -15,7 +15,7 @@ from gateway.formats.native_encode import encode_jws
 from gateway.pipeline import Pipeline, step_outcomes
 from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.values import Algorithm, CodeState, Decision, DivisionCode, Format, Instant, KeyId, Measure
+from gateway.values import Algorithm, CodeState, Decision, DivisionCode, Format, Instant, KeyId, Measure, RevokedCodes
 from keys.algorithms import make_verifier
 from keys.ring import KeyRing
 from tests.unit.codes import AT, GUIZHOU, key, profile
@@ -28,7 +28,7 @@ POLICIES = PolicyBook.load(SHIPPED)
 def trust(*, expires: Instant | None = None, revoked: bool = False) -> TrustSnapshot:
     verifier = make_verifier(Algorithm.ED25519, bytes(SEED.verify_key))
     ring = KeyRing([dataclasses.replace(key(), verifier=verifier)])
-    revocations = {(GUIZHOU, KeyId(b"key-1")): {"code-1": None}} if revoked else {}
+    revocations = {(GUIZHOU, KeyId(b"key-1")): RevokedCodes(1, {"code-1": None})} if revoked else {}
     return TrustSnapshot(ring, {GUIZHOU: profile()}, revocations, expires=expires)
 
 

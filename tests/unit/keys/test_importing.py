@@ -212,10 +212,10 @@ def test_what_is_no_snapshot_is_refused(snapshot: object) -> None:
         issuers_from_vci(snapshot)
 
 
-def test_a_listed_jwk_holds_nothing_but_the_key() -> None:
+def test_a_listed_jwk_holds_the_key_and_the_edition_of_its_revocations() -> None:
     (listed,) = jwk_keys(ec_jwk(kid="1", alg="ES256", use="sig", x5c=["?"], date="x", crlVersion=1))
     assert listed.jwk is not None
-    assert set(listed.jwk) == {"kty", "crv", "x", "y"}
+    assert set(listed.jwk) == {"kty", "crv", "x", "y", "crlVersion"}
     assert (listed.key_id, listed.algorithm) == (b"1", "ES256")
 
 

@@ -206,3 +206,13 @@ def test_a_refusal_holds_nothing_of_the_key() -> None:
     text = f"{refused.value!r} {refused.value}"
     assert number(private.d)[:16] not in text
     assert str(jwk["n"])[:16] not in text
+
+
+@pytest.mark.parametrize(
+    ("published", "counter"), [(None, None), (0, 0), (3, 3), (True, 2**53), ("3", 2**53), (-1, 2**53), (1.5, 2**53)]
+)
+def test_the_edition_of_its_revocation_list_is_kept_and_an_odd_one_is_past_every_list(
+    published: object, counter: int | None
+) -> None:
+    key = key_from_jwk(ec_jwk(alg="ES256", kid="1", crlVersion=published), issuer=IssuerId("i"))
+    assert key.revocation_counter == counter

@@ -15,7 +15,7 @@ from gateway.policy.rules import parse_rules
 from gateway.policy.translation import translate
 from gateway.status.observe import observe
 from gateway.values import CodeState, DivisionCode, Format, LiveCode, Measure
-from tests.unit.codes import AT, authentic
+from tests.unit.codes import AT, authentic, key
 
 ZHEJIANG = DivisionCode("330000")
 BOOK = PolicyBook.load(SHIPPED)
@@ -135,6 +135,22 @@ def test_every_state_but_green_is_kept_from_passing_by_every_shipped_rule() -> N
         for rule in rules.rules:
             if rule.measure is Measure.PASS:
                 assert rule.states == {CodeState.GREEN}
+
+
+@pytest.mark.parametrize(
+    ("statement", "division", "measure", "reason", "step"),
+    [
+        ("green", "330000", Measure.MANUAL, Reason.STATUS_STALE, Step.STATUS),
+        ("green", None, Measure.MANUAL, Reason.STATUS_STALE, Step.STATUS),
+        ("red", "330000", Measure.DENY, Reason.STATE_RED, Step.POLICY),
+    ],
+)
+def test_a_stale_status_passes_nobody_and_softens_nothing(
+    statement: str, division: str | None, measure: Measure, reason: Reason, step: Step
+) -> None:
+    stale = observe(authentic(statement=statement, by=key(revocation_counter=1)), {}, AT)
+    decision = BOOK.decide(stale, None if division is None else DivisionCode(division), AT)
+    assert (decision.measure, decision.reasons[0], decision.stopped_at) == (measure, reason, step)
 
 
 ONE = 'division="330000"\nversion="1"\n[[rule]]\nfrom=["*"]\nstates=["GREEN"]\nmeasure="PASS"\nsource="test"\n'

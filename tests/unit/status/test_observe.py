@@ -8,7 +8,17 @@ import pytest
 
 from gateway.errors import CodeStopped, Reason
 from gateway.status.observe import MAX_CLOCK_SKEW, observe
-from gateway.values import Assurance, Format, Freshness, Instant, Revocations, StatusPointer
+from gateway.values import (
+    Assurance,
+    Format,
+    Freshness,
+    Instant,
+    IssuerId,
+    KeyId,
+    Revocations,
+    RevokedCodes,
+    StatusPointer,
+)
 from tests.unit.codes import AT, GUIZHOU, KEY_ID, authentic, key
 
 
@@ -87,28 +97,59 @@ ISSUED = Instant(AT - 60)
     ],
 )
 def test_a_revocation_list_of_the_key_is_honoured(listed: dict[str, Instant | None], *, stops: bool) -> None:
-    revocations: Revocations = {(GUIZHOU, KEY_ID): listed}
     if stops:
         with pytest.raises(CodeStopped) as stopped:
-            observe(authentic(), revocations, AT)
+            observe(authentic(), listing(1, listed), AT)
         assert stopped.value.reason is Reason.REVOKED
     else:
-        live = observe(authentic(), revocations, AT)
+        live = observe(authentic(), listing(1, listed), AT)
         assert live.freshness is Freshness.FRESH
         assert live.notes == ()
 
 
+def listing(counter: int, codes: dict[str, Instant | None]) -> Revocations:
+    return {(GUIZHOU, KEY_ID): RevokedCodes(counter, codes)}
+
+
 def test_a_revoked_id_without_an_issue_time_is_revoked_whatever_the_list_says_of_time() -> None:
     with pytest.raises(CodeStopped) as stopped:
-        observe(authentic(issue_time=None), {(GUIZHOU, KEY_ID): {"code-1": Instant(1e9)}}, AT)
+        observe(authentic(issue_time=None), listing(1, {"code-1": Instant(1e9)}), AT)
     assert stopped.value.reason is Reason.REVOKED
 
 
 def test_a_list_of_another_key_or_issuer_says_nothing() -> None:
-    other = {(GUIZHOU, b"key-2"): {"code-1": None}, ("https://elsewhere.example", KEY_ID): {"code-1": None}}
-    assert observe(authentic(), other, AT).freshness is Freshness.NOT_PUBLISHED  # type: ignore[arg-type]
+    revoked = RevokedCodes(1, {"code-1": None})
+    other = {(GUIZHOU, KeyId(b"key-2")): revoked, (IssuerId("https://elsewhere.example"), KEY_ID): revoked}
+    assert observe(authentic(), other, AT).freshness is Freshness.NOT_PUBLISHED
 
 
-def test_a_code_without_an_id_cannot_be_on_a_list() -> None:
-    live = observe(authentic(code_id=None), {(GUIZHOU, KEY_ID): {"code-1": None}}, AT)
-    assert live.freshness is Freshness.FRESH
+def test_for_a_code_without_an_id_nothing_is_published() -> None:
+    live = observe(authentic(code_id=None, by=key(revocation_counter=7)), listing(1, {"code-1": None}), AT)
+    assert live.freshness is Freshness.NOT_PUBLISHED
+    assert live.notes == (Reason.NOT_PUBLISHED,)
+
+
+@pytest.mark.parametrize(
+    ("held", "current", "freshness"),
+    [
+        (3, None, Freshness.FRESH),
+        (3, 3, Freshness.FRESH),
+        (3, 2, Freshness.FRESH),
+        (3, 4, Freshness.STALE),
+        (None, 0, Freshness.STALE),
+        (None, None, Freshness.NOT_PUBLISHED),
+    ],
+)
+def test_a_list_older_than_its_key_says_is_stale(held: int | None, current: int | None, freshness: Freshness) -> None:
+    lists: Revocations = {} if held is None else listing(held, {})
+    assert observe(authentic(by=key(revocation_counter=current)), lists, AT).freshness is freshness
+
+
+def test_a_stale_list_still_revokes() -> None:
+    with pytest.raises(CodeStopped) as stopped:
+        observe(authentic(by=key(revocation_counter=9)), listing(1, {"code-1": None}), AT)
+    assert stopped.value.reason is Reason.REVOKED
+
+
+def test_a_list_shows_nobody() -> None:
+    assert "code-1" not in repr(listing(1, {"code-1": None}))

@@ -10,7 +10,7 @@ from gateway.cli.trust_import import Listable
 from gateway.policy.rules import RULED_STATES
 from gateway.trust.snapshot import SIGNED_FORMATS, snapshot_of
 from gateway.trust.store import TrustStore, TrustUnavailable
-from gateway.values import CodeState, Format, Instant, IssuerId
+from gateway.values import CodeState, Format, Instant, IssuerId, RevokedCodes
 from keys.revocation import RevocationList
 from keys.trust_document import FORMATS, STATES, ListedIssuer, TrustDocument, write_document
 from keys.trust_list import parse_trust_list
@@ -103,7 +103,7 @@ def test_of_two_revocation_lists_for_a_key_the_newer_counts() -> None:
     older, newer = (RevocationList(KeyId(b"k"), counter, {f"rid{counter}": None}) for counter in (1, 2))
     listed = ListedIssuer(GUIZHOU, "Sample", frozenset({"shc"}), revocations=(newer, older))
     trust = parse_trust_list(write_document(TrustDocument(1, Environment.TEST, AT, (listed,))))
-    assert snapshot_of([trust]).revocations == {(GUIZHOU, b"k"): {"rid2": None}}
+    assert snapshot_of([trust]).revocations == {(GUIZHOU, b"k"): RevokedCodes(2, {"rid2": None})}
 
 
 def test_a_list_and_the_gateway_use_the_same_words() -> None:
