@@ -49,7 +49,7 @@ class Pipeline:
         try:
             claimed = read_code(code, found)  # 1
             signed = find_signer(claimed, trust)  # 2
-            live = observe(permit(signed), trust.revocations, at)  # 2, 3
+            live = observe(permit(signed, at), trust.revocations, at)  # 2, 3
             return self._policies.decide(live, division, at)  # 4
         except CodeStopped as stopped:
             return _stopped(stopped.reason, at, found, claimed, signed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.errors import CodeStopped, Reason
-from gateway.values import AuthenticCode, ClaimedCode, DivisionCode, Format, IssuerProfile, TrustedKey
+from gateway.values import AuthenticCode, ClaimedCode, DivisionCode, Format, Instant, IssuerProfile, TrustedKey
 
 from .snapshot import TrustSnapshot
 
@@ -63,8 +63,11 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
     return SignedCode(claimed, issuer, fitting)
 
 
-def permit(code: SignedCode) -> AuthenticCode:
-    """Return `code` as its issuer's own word, by a key that may attest it. Of several keys one that may is taken.
+def permit(code: SignedCode, at: Instant) -> AuthenticCode:
+    """Return `code` as its issuer's own word, by a key that may attest it.
+
+    Of several keys that may, one whose window holds `at` is taken if there is one, so that a key listed anew under the
+    same id does not strand anybody. Whether the window of the key that was taken holds is the next room's question.
 
     The uses are those of medical certificates: a key that is limited to some of them never attests a colour, but may
     attest what is no vaccination, test or recovery (a reference to other documents).
@@ -73,10 +76,15 @@ def permit(code: SignedCode) -> AuthenticCode:
     """
     use = code.claimed.required_use
     unlimited = use is None and code.claimed.format is not Format.NATIVE
+    outside_its_window: TrustedKey | None = None
     for key in code.keys:
         if unlimited or not key.uses or use in key.uses:
-            return AuthenticCode(code.claimed, code.issuer, key)
-    raise CodeStopped(Reason.KEY_USE_REFUSED)
+            if (key.not_before is None or key.not_before <= at) and (key.not_after is None or at <= key.not_after):
+                return AuthenticCode(code.claimed, code.issuer, key)
+            outside_its_window = key
+    if outside_its_window is None:
+        raise CodeStopped(Reason.KEY_USE_REFUSED)
+    return AuthenticCode(code.claimed, code.issuer, outside_its_window)
 
 
 def lies_within(division: DivisionCode, outer: DivisionCode) -> bool:

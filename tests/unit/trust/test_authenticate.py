@@ -14,6 +14,7 @@ from gateway.values import (
     AuthenticCode,
     DivisionCode,
     Format,
+    Instant,
     IssuerId,
     IssuerProfile,
     KeyId,
@@ -21,7 +22,7 @@ from gateway.values import (
     TrustedKey,
 )
 from keys.ring import KeyRing
-from tests.unit.codes import GUIZHOU, KEY_ID, claimed, key, profile
+from tests.unit.codes import AT, GUIZHOU, KEY_ID, claimed, key, profile
 
 FRANCE = IssuerId("FR")
 
@@ -32,7 +33,7 @@ def trusting(*keys: TrustedKey, unbound: tuple[TrustedKey, ...] = (), **changes:
 
 
 def authenticate(code: Any, trust: TrustSnapshot) -> AuthenticCode:
-    return permit(find_signer(code, trust))
+    return permit(find_signer(code, trust), AT)
 
 
 def reason_of(code: Any, trust: TrustSnapshot) -> Reason:
@@ -106,6 +107,14 @@ def test_of_the_keys_that_fit_one_that_may_attest_is_taken() -> None:
     may_not, may = key(uses=frozenset({KeyUse.TEST})), key(uses=frozenset({KeyUse.VACCINATION}))
     code = authenticate(claimed(required_use=KeyUse.VACCINATION), trusting(may_not, may))
     assert code.key is may
+
+
+def test_of_the_keys_that_may_attest_one_inside_its_window_is_taken() -> None:
+    past, now, future = key(not_after=Instant(AT - 1)), key(not_before=AT), key(not_before=Instant(AT + 1))
+    assert authenticate(claimed(), trusting(past, future, now)).key is now
+    assert authenticate(claimed(), trusting(past)).key is past
+    test_only = key(uses=frozenset({KeyUse.TEST}))
+    assert authenticate(claimed(required_use=KeyUse.RECOVERY), trusting(test_only, past)).key is past
 
 
 def test_a_key_of_one_issuer_never_vouches_for_another() -> None:

@@ -103,10 +103,13 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+PACKAGES = {"promtool": "prometheus", "systemd-analyze": "systemd"}
+
+
 def tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed (Debian: apt-get install prometheus)")
+        pytest.skip(f"{name} is not installed (Debian: apt-get install --no-install-recommends {PACKAGES[name]})")
     return found
 
 
