@@ -83,6 +83,12 @@ class Reason(IntEnum):
     ALGORITHM_MISMATCH = 36
     FORMAT_NOT_TRUSTED = 37
     DIVISION_MISMATCH = 38
+    ISSUER_AMBIGUOUS = 39
+    NOT_ITS_ISSUERS = 40
+    UPSTREAM_UNAVAILABLE = 41
+    UPSTREAM_INVALID = 42
+    UPSTREAM_REFUSED = 43
+    ISSUER_NOT_CONNECTED = 44
     # key usage
     KEY_USE_REFUSED = 45
     # validity
@@ -95,6 +101,10 @@ class Reason(IntEnum):
     NOT_PUBLISHED = 61
     STATUS_STALE = 62
     STATUS_UNAVAILABLE = 63
+    CODE_NOT_FOUND = 64
+    ANSWERED_BY_NATIONAL_PLATFORM = 65
+    ANSWER_NOT_BOUND = 66
+    ISSUER_CUT_OFF = 67
     # policy
     NO_RULES = 70
     UNKNOWN_STATE = 71
@@ -107,6 +117,12 @@ class Reason(IntEnum):
     CONDITION_TEST_WITHIN_48_HOURS = 78
     CONDITION_HEALTH_MONITORING = 79
     CONDITION_REGISTER_ON_ARRIVAL = 80
+    RULES_NOT_MET = 81
+    RULES_UNDETERMINED = 82
+    DISPLAY_NOT_ACCEPTED = 83
+    CONVERSION_NOT_AGREED = 84
+    AUDIENCE_MISMATCH = 85
+    ORIGIN_AT_RISK = 86
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +187,16 @@ REASONS: dict[Reason, ReasonRow] = {
     Reason.ALGORITHM_MISMATCH: _proven_bad(Step.SIGNATURE, "The code names an algorithm that is not its key's."),
     Reason.FORMAT_NOT_TRUSTED: _undetermined(Step.SIGNATURE, "The issuer is not trusted for codes of this format."),
     Reason.DIVISION_MISMATCH: _proven_bad(Step.SIGNATURE, "The code names a division that is not its issuer's."),
+    Reason.ISSUER_AMBIGUOUS: _undetermined(Step.SIGNATURE, "More than one province claims codes of this form."),
+    Reason.NOT_ITS_ISSUERS: _undetermined(
+        Step.SIGNATURE, "The province that was asked says that the code is not its own."
+    ),
+    Reason.UPSTREAM_UNAVAILABLE: _undetermined(Step.SIGNATURE, "The issuing province does not answer."),
+    Reason.UPSTREAM_INVALID: _undetermined(Step.SIGNATURE, "The issuing province's answer cannot be relied on."),
+    Reason.UPSTREAM_REFUSED: _undetermined(Step.SIGNATURE, "The issuing province refuses to answer the gateway."),
+    Reason.ISSUER_NOT_CONNECTED: _undetermined(
+        Step.SIGNATURE, "Only its issuer can resolve the code, and cannot be asked."
+    ),
     Reason.KEY_USE_REFUSED: _proven_bad(Step.KEY_USAGE, "The key may not attest this kind of statement."),
     Reason.EXPIRED: _proven_bad(Step.VALIDITY, "The code has expired."),
     Reason.NOT_YET_VALID: _proven_bad(Step.VALIDITY, "The code is not valid yet."),
@@ -180,6 +206,16 @@ REASONS: dict[Reason, ReasonRow] = {
     Reason.NOT_PUBLISHED: ReasonRow(Step.STATUS, Outcome.OK, Effect.NOTE, "The issuer publishes no live status."),
     Reason.STATUS_STALE: _undetermined(Step.STATUS, "What the issuer last said is too old to rely on."),
     Reason.STATUS_UNAVAILABLE: _undetermined(Step.STATUS, "The issuer's live status cannot be had here."),
+    Reason.CODE_NOT_FOUND: _undetermined(Step.STATUS, "The issuer does not know the code."),
+    Reason.ANSWERED_BY_NATIONAL_PLATFORM: ReasonRow(
+        Step.STATUS, Outcome.OK, Effect.NOTE, "The national platform answered in the province's place."
+    ),
+    Reason.ANSWER_NOT_BOUND: ReasonRow(
+        Step.STATUS, Outcome.OK, Effect.NOTE, "The province's answer does not say which code it is about."
+    ),
+    Reason.ISSUER_CUT_OFF: ReasonRow(
+        Step.STATUS, Outcome.OK, Effect.NOTE, "The issuer cannot be reached; what it last said is still fresh."
+    ),
     Reason.NO_RULES: _undetermined(Step.POLICY, "No rule of the receiving division covers this code."),
     Reason.UNKNOWN_STATE: _undetermined(Step.POLICY, "The issuer's statement has no agreed meaning."),
     Reason.STATE_GREEN: _by_rule("The issuer says green."),
@@ -191,6 +227,12 @@ REASONS: dict[Reason, ReasonRow] = {
     Reason.CONDITION_TEST_WITHIN_48_HOURS: _by_rule("Condition: a test within 48 hours."),
     Reason.CONDITION_HEALTH_MONITORING: _by_rule("Condition: health monitoring."),
     Reason.CONDITION_REGISTER_ON_ARRIVAL: _by_rule("Condition: register on arrival."),
+    Reason.RULES_NOT_MET: _by_rule("An acceptance rule of the receiving division is not met."),
+    Reason.RULES_UNDETERMINED: _undetermined(Step.POLICY, "An acceptance rule could not be evaluated."),
+    Reason.DISPLAY_NOT_ACCEPTED: _undetermined(Step.POLICY, "The receiving division wants such a code scanned."),
+    Reason.CONVERSION_NOT_AGREED: _undetermined(Step.POLICY, "The receiving division makes no codes out of such ones."),
+    Reason.ORIGIN_AT_RISK: _by_rule("Where the code comes from is at risk."),
+    Reason.AUDIENCE_MISMATCH: _undetermined(Step.POLICY, "The code was made for another division."),
 }
 
 

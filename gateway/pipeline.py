@@ -5,31 +5,89 @@ The type checker refuses a skipped step: each room takes what the room before it
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
 from gateway.errors import REASONS, CodeStopped, NotReady, Outcome, Reason, Step
 from gateway.formats import read_code, recognise
-from gateway.policy.book import PolicyBook
-from gateway.status.observe import observe
+from gateway.formats.opaque import OpaqueShapes
+from gateway.policy.book import NO_RISKS, KnowsRisks, PolicyBook
+from gateway.status.observe import NO_LISTS, StatusLists, observe
 from gateway.trust.authenticate import SignedCode, find_signer, permit
+from gateway.trust.online import OnlineIssuers, answered, displayed
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.values import ClaimedCode, CodeState, Decision, DivisionCode, Format, Instant, Measure
+from gateway.values import (
+    Assurance,
+    ClaimedCode,
+    CodeState,
+    Decision,
+    DisplayedCode,
+    DivisionCode,
+    Format,
+    Instant,
+    Measure,
+    OnlineAnswer,
+    OpaqueCode,
+    Way,
+)
 
-_STATE_OF = {Reason.EXPIRED: CodeState.EXPIRED, Reason.REVOKED: CodeState.REVOKED}
+_STATE_OF: Final = {
+    Reason.EXPIRED: CodeState.EXPIRED,
+    Reason.REVOKED: CodeState.REVOKED,
+    Reason.CODE_NOT_FOUND: CodeState.NOT_FOUND,
+}
+
+
+class AsksIssuers(Protocol):
+    """The connectors, as the pipeline sees them."""
+
+    async def resolve(self, code: OpaqueCode, *, at: Instant, time_left: float) -> OnlineAnswer:
+        """Return what the issuer of `code` says, within `time_left` seconds.
+
+        Raises: CodeStopped with what the issuer says instead of a state, or why it says nothing.
+        """
+        ...
+
+
+class NobodyAsks:
+    """Has no connection to any issuer."""
+
+    async def resolve(self, code: OpaqueCode, *, at: Instant, time_left: float) -> OnlineAnswer:  # noqa: ARG002
+        """See AsksIssuers."""
+        raise CodeStopped(Reason.ISSUER_NOT_CONNECTED)
 
 
 class Pipeline:
-    """From scanned bytes to a decision. Does no I/O, reads no clock, keeps nothing of a code.
+    """From scanned bytes to a decision. Reads no clock, keeps nothing of a code; the only I/O is `ask_issuer`'s.
 
-    Immutable: a reload of trust or rules makes another pipeline, so that no code, batch or stream item is judged by
-    half of the old and half of the new.
+    Immutable: a reload of trust, rules or profiles makes another pipeline, so that no code, batch or stream item is
+    judged by half of the old and half of the new.
     """
 
-    __slots__ = ("_policies", "_trust")
+    __slots__ = ("_asks", "_lists", "_online", "_opaque", "_policies", "_risks", "_trust")
 
-    def __init__(self, trust: TrustSnapshot, policies: PolicyBook) -> None:
+    def __init__(
+        self,
+        trust: TrustSnapshot,
+        policies: PolicyBook,
+        *,
+        opaque: OpaqueShapes | None = None,
+        online: OnlineIssuers | None = None,
+        asks: AsksIssuers | None = None,
+        lists: StatusLists = NO_LISTS,
+        risks: KnowsRisks = NO_RISKS,
+    ) -> None:
+        """Take what the rooms work with. What is left out is not there: no opaque code, no list, no risk is known."""
         self._trust = trust
         self._policies = policies
+        self._opaque = opaque or OpaqueShapes()
+        self._online = online or OnlineIssuers()
+        self._asks = asks or NobodyAsks()
+        self._lists = lists
+        self._risks = risks
 
-    def verify(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
+    def verify(
+        self, code: bytes, *, at: Instant, division: DivisionCode | None, way: Way = Way.VERIFY
+    ) -> Decision | OpaqueCode:
         """Return what the receiving `division` makes of `code` at `at`; whatever the bytes are, it is a verdict.
 
         1. formats     what does it say?      (decode)
@@ -39,6 +97,8 @@ class Pipeline:
 
         5, disclosure, and 6, receipts, are the asker's: the edge calls them with the profile that she may use.
 
+        An opaque code comes back as what is to be asked: the way goes on with `ask_issuer`.
+
         Raises: NotReady if the trust list has expired: then nothing can be answered.
         """
         trust = self._trust
@@ -47,23 +107,61 @@ class Pipeline:
         found = recognise(code)
         claimed = signed = None
         try:
+            if found is Format.UNKNOWN:
+                return self._opaque.read(code)  # 1
             claimed = read_code(code, found)  # 1
             signed = find_signer(claimed, trust)  # 2
-            live = observe(permit(signed, at), trust.revocations, at)  # 2, 3
-            return self._policies.decide(live, division, at)  # 4
+            live = observe(permit(signed, at), trust.revocations, at, self._lists)  # 2, 3
+            return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4
         except CodeStopped as stopped:
             return _stopped(stopped.reason, at, found, claimed, signed)
 
+    def verify_offline(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
+        """Return what `verify` does, and of an opaque code that nobody could be asked. Raises: as `verify`."""
+        found = self.verify(code, at=at, division=division)
+        return found if isinstance(found, Decision) else _stopped(Reason.ISSUER_NOT_CONNECTED, at, Format.OPAQUE)
+
+    async def ask_issuer(
+        self,
+        code: OpaqueCode,
+        *,
+        at: Instant,
+        division: DivisionCode | None,
+        time_left: float,
+        way: Way = Way.VERIFY,
+    ) -> Decision:
+        """Return what `division` makes of an opaque code, once its issuer has been asked within `time_left` seconds."""
+        try:
+            answer = await self._asks.resolve(code, at=at, time_left=time_left)
+            live = observe(answered(code, answer, self._online), self._trust.revocations, at)  # 2, 3
+            return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4
+        except CodeStopped as stopped:
+            return _stopped(stopped.reason, at, Format.OPAQUE)
+
+    def assess(self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None) -> Decision:
+        """Return what `division` makes of a code that a checker only saw."""
+        try:
+            live = observe(displayed(code, self._online), self._trust.revocations, at)
+            return self._policies.decide(live, division, at, way=Way.DISPLAY, risks=self._risks)
+        except CodeStopped as stopped:
+            return _stopped(stopped.reason, at, Format.OPAQUE, assurance=Assurance.DISPLAYED)
+
 
 def _stopped(
-    reason: Reason, at: Instant, found: Format, claimed: ClaimedCode | None, signed: SignedCode | None
+    reason: Reason,
+    at: Instant,
+    found: Format,
+    claimed: ClaimedCode | None = None,
+    signed: SignedCode | None = None,
+    *,
+    assurance: Assurance | None = None,
 ) -> Decision:
     """Return the decision on a code that a room stopped. Its claims are told only once its signature is proven."""
     row = REASONS[reason]
     reasons = (reason,) if claimed is None else (reason, *claimed.notes)
     state = _STATE_OF.get(reason, CodeState.UNKNOWN)
     if signed is None:
-        return Decision(Measure[row.effect.value], reasons, at, row.step, found, state)
+        return Decision(Measure[row.effect.value], reasons, at, row.step, found, state, assurance=assurance)
     return Decision(
         Measure[row.effect.value],
         reasons,

@@ -31,6 +31,7 @@ __all__ = [
     "ClaimedCode",
     "CodeState",
     "Decision",
+    "DisplayedCode",
     "DivisionCode",
     "Format",
     "Freshness",
@@ -41,13 +42,19 @@ __all__ = [
     "KeyUse",
     "LiveCode",
     "Measure",
+    "OnlineAnswer",
+    "OpaqueCode",
+    "Origin",
     "Profile",
     "Purpose",
+    "ReasonClass",
     "Revocations",
     "RevokedCodes",
+    "RiskLevel",
     "StatusPointer",
     "Step",
     "TrustedKey",
+    "Way",
 ]  # fmt: skip
 
 DivisionCode = NewType("DivisionCode", str)
@@ -90,6 +97,51 @@ class Format(StrEnum):
     VDSNC = "vdsnc"
     DIVOC = "divoc"
     UNKNOWN = "unknown"
+    OPAQUE = "opaque"
+    """An id that means something to its issuer only."""
+
+
+class ReasonClass(IntEnum):
+    """Why an issuer gave a colour, as a class and never as a story. Numbers are those of the wire.
+
+    Source: the reasons that Guangxi published, A1 to A8 for red, B1 to B6 for yellow.
+    """
+
+    RED_NATIONAL_PLATFORM = 1
+    RED_CONFIRMED_CASE = 2
+    RED_SUSPECTED_CASE = 3
+    RED_CLOSE_CONTACT = 4
+    RED_INBOUND = 5
+    RED_RETURNEE_QUARANTINE = 6
+    RED_HIGH_RISK_AREA = 7
+    RED_OTHER_ORDER = 8
+    YELLOW_NATIONAL_PLATFORM = 11
+    YELLOW_DISCHARGED = 12
+    YELLOW_TIME_SPACE_OVERLAP = 13
+    YELLOW_MEDIUM_RISK_AREA = 14
+    YELLOW_SAME_VEHICLE = 15
+    YELLOW_OTHER = 16
+
+
+class RiskLevel(IntEnum):
+    """How risky a place is on a day, as its authority published. Numbers are those of the wire."""
+
+    UNKNOWN = 1
+    """No list in force speaks of the place: nothing is known, which is not the same as low."""
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+
+
+class Way(StrEnum):
+    """Which of the three ways of recognition is asked for. Source: Hainan-Zhejiang agreement, 2020-02-28."""
+
+    DISPLAY = "display"
+    """A checker accepts a code that is shown, and applies her own rule to it."""
+    VERIFY = "verify"
+    """A checker scans it and learns which measure applies."""
+    CONVERT = "convert"
+    """A code of the receiving division is made from it."""
 
 
 class Assurance(IntEnum):
@@ -153,6 +205,58 @@ class StatusPointer:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which code a converted code was made from: its issuer and its issuer's division, nothing of the code itself."""
+
+    issuer: IssuerId
+    division: DivisionCode
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueCode:
+    """What is read off an opaque code: whose it looks like and what that issuer would resolve. Nothing is proven."""
+
+    issuer: IssuerId
+    division: DivisionCode
+    text: str = field(repr=False)
+    """All that was scanned: some issuers resolve nothing less."""
+    identifier: str = field(repr=False)
+    """The id inside, as its issuer takes it."""
+    national: str | None = field(default=None, repr=False)
+    """The national platform's id where the code carries one, for when the issuer does not answer."""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class OnlineAnswer:
+    """What an issuer said of an opaque code when it was asked. The holder's data were dropped before this was made."""
+
+    statement: str
+    """A word of the issuer's own state map; empty for any other word, which may be anything."""
+    observed_time: Instant
+    """When it was said."""
+    fresh_for: float
+    """Seconds from then that it may be relied on."""
+    expire_time: Instant | None = None
+    reason_class: ReasonClass | None = None
+    answered_by: IssuerId | None = None
+    """Who answered, if not the issuer itself."""
+    notes: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayedCode:
+    """What a checker saw on somebody's screen. It proves nothing."""
+
+    division: DivisionCode
+    """Whose code it looked like."""
+    word: str
+    """The colour or mark that was seen: green, orange, gray, popup."""
+    displayed_time: Instant | None = None
+    """The time that the page showed."""
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class ClaimedCode:
@@ -191,6 +295,13 @@ class ClaimedCode:
     """Why the signature cannot be checked here (UNSUPPORTED_ALGORITHM, UNSUPPORTED_PROOF); trust stops with it."""
     notes: tuple[Reason, ...] = ()
     """Deviations from the format's schema that do not stop the reading."""
+    audience: DivisionCode | None = None
+    """The one division that a converted code was made for."""
+    origin: Origin | None = None
+    """What a converted code was made from. Believed only of an issuer that converts."""
+    evidence: Mapping[str, object] | None = field(default=None, repr=False)
+    """The medical entries that a receiving division's rules judge, as they stand in the certificate but without name,
+    birth date and certificate id. Read by rules only; gone with the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +313,10 @@ class IssuerProfile:
     formats: frozenset[Format]
     states: Mapping[str, CodeState] = field(default_factory=dict)
     """The issuer's statement -> common vocabulary, over the meaning that its format gives it (docs/trust-list.md)."""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """The issuer's statement -> what it means by it, in one public sentence of its own rules."""
+    converts: bool = False
+    """Whether it makes codes out of those of others, and may therefore name their origin."""
 
 
 class RevokedCodes(NamedTuple):
@@ -222,11 +337,20 @@ Revocations = Mapping[tuple[IssuerId, KeyId], RevokedCodes]
 
 @dataclass(frozen=True, slots=True)
 class AuthenticCode:
-    """A code whose signature is its issuer's, made with a key that may attest this kind of statement."""
+    """A code whose issuer is established, in the way that `assurance` names.
+
+    SCANNED_SIGNED: its signature is its issuer's, made with a key that may attest this kind of statement.
+    SCANNED_ONLINE: its issuer said so when it was asked. DISPLAYED: a checker saw it, and nothing is proven.
+    """
 
     claimed: ClaimedCode
     issuer: IssuerProfile
-    key: TrustedKey
+    key: TrustedKey | None
+    """The key that signed it; None if nothing was signed."""
+    assurance: Assurance = Assurance.SCANNED_SIGNED
+    fresh_for: float | None = None
+    """Seconds from the issue time that the word may be relied on; None if the code itself says how long."""
+    reason_class: ReasonClass | None = None
 
 
 @quick
@@ -243,6 +367,8 @@ class LiveCode:
     """Seconds from `observed_time` to the instant of the request; never negative."""
     valid_until: Instant | None
     notes: tuple[Reason, ...] = ()
+    listed_state: CodeState | None = None
+    """What a live status list says, if one does; it counts more than the code."""
 
 
 @quick
@@ -267,3 +393,8 @@ class Decision:
     status_age: float | None = None
     valid_until: Instant | None = None
     rule_version: str | None = None
+    reason_class: ReasonClass | None = None
+    meaning: str | None = None
+    """What the issuer means by the state, in a sentence of its own rules."""
+    origin: Origin | None = None
+    """What a converted code was made from."""

@@ -15,6 +15,10 @@ COMMANDS: Final = {
     "ask": "gateway.cli.ask:ask",
     "serve": "gateway.cli.serve:serve",
     "config": "gateway.cli.config:app",
+    "provinces": "gateway.cli.provinces:app",
+    "rules": "gateway.cli.rules:app",
+    "explain": "gateway.cli.explain:explain",
+    "lists": "gateway.cli.lists:app",
     "trust": "gateway.cli.trust:app",
     "version": "gateway.cli.version:version",
 }

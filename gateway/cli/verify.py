@@ -62,7 +62,9 @@ def verify(
         _many(jsonl, pipeline, held, instant, where)
         return
     try:
-        decision = pipeline.verify(scanned_bytes(code or ""), at=now() if instant is None else instant, division=where)
+        decision = pipeline.verify_offline(
+            scanned_bytes(code or ""), at=now() if instant is None else instant, division=where
+        )
     except GatewayError as failed:
         _refuse(str(failed))
     _print(decision, as_json=as_json)

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 from gateway.errors import Reason
 from gateway.quick import quick
-from gateway.values import Assurance, CodeState, Decision, DivisionCode, Format, Instant, IssuerId, Measure, Profile
+from gateway.values import (
+    Assurance,
+    CodeState,
+    Decision,
+    DivisionCode,
+    Format,
+    Instant,
+    IssuerId,
+    Measure,
+    Profile,
+    ReasonClass,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,11 @@ class StaffDisclosure:
     status_age: float | None
     valid_until: Instant | None
     rule_version: str | None
+    reason_class: ReasonClass | None
+    issuer_meaning: str | None
+    """What the issuer means by the state, in a sentence of its own rules."""
+    origin_division: DivisionCode | None
+    """Of the code that a converted code was made from."""
 
 
 Disclosure = GateDisclosure | StaffDisclosure
@@ -60,4 +76,7 @@ def disclose(decision: Decision, profile: Profile) -> Disclosure:
         decision.status_age,
         decision.valid_until,
         decision.rule_version,
+        decision.reason_class,
+        decision.meaning,
+        None if decision.origin is None else decision.origin.division,
     )

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.errors import REASONS, Reason
-from gateway.values import CodeState, Decision, DivisionCode, Format, Freshness, Instant, LiveCode, Measure
+from gateway.values import (
+    CodeState,
+    Decision,
+    DivisionCode,
+    Format,
+    Freshness,
+    Instant,
+    LiveCode,
+    Measure,
+    RiskLevel,
+    Way,
+)
 
 from .rules import RULED_STATES, DivisionRules, Rule, RulesInvalid, enclosing, parse_rules
 from .translation import translate
@@ -18,6 +29,25 @@ SHIPPED: Final = Path(__file__).parent / "divisions"
 _LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
 
 _STATE_REASON: Final = {state: Reason[f"STATE_{state.name}"] for state in RULED_STATES}
+
+
+class KnowsRisks(Protocol):
+    """The published lists of risky places, as a rule sees them."""
+
+    def risk_of(self, division: DivisionCode, at: Instant) -> RiskLevel:
+        """Return how risky a division as a whole is at `at`; UNKNOWN if no list in force says."""
+        ...
+
+
+class NothingIsKnown:
+    """Holds no lists."""
+
+    def risk_of(self, division: DivisionCode, at: Instant) -> RiskLevel:  # noqa: ARG002 the protocol's signature
+        """See KnowsRisks."""
+        return RiskLevel.UNKNOWN
+
+
+NO_RISKS: Final = NothingIsKnown()
 
 
 class PolicyUnavailable(Exception):
@@ -63,7 +93,15 @@ class PolicyBook:
         """The rules that the book holds, by division."""
         return tuple(self._by_division.values())
 
-    def decide(self, live: LiveCode, division: DivisionCode | None, at: Instant) -> Decision:
+    def decide(
+        self,
+        live: LiveCode,
+        division: DivisionCode | None,
+        at: Instant,
+        *,
+        way: Way = Way.VERIFY,  # noqa: ARG002
+        risks: KnowsRisks = NO_RISKS,  # noqa: ARG002
+    ) -> Decision:
         """Return what the receiving `division` makes of a code.
 
         0. A status that is known to be out of date decides nothing: MANUAL, STATUS_STALE. (It does not soften RED.)

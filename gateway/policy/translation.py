@@ -51,6 +51,7 @@ _DEFAULTS: Final[Mapping[Format, Mapping[str, CodeState]]] = MappingProxyType(
         Format.SHC: _ATTESTATIONS,
         Format.VDSNC: _ATTESTATIONS,
         Format.DIVOC: _ATTESTATIONS,
+        Format.OPAQUE: MappingProxyType({word: state for word, state in _COLOURS.items() if word != "green"}),
     }
 )
 

@@ -54,6 +54,8 @@ class ReceiptIssuer:
                 "observed_time": None if said.observed_time is None else int(said.observed_time),
                 "valid_until_time": None if said.valid_until is None else int(said.valid_until),
                 "rule_version": said.rule_version,
+                "reason_class": None if said.reason_class is None else said.reason_class.name,
+                "origin_division": said.origin_division,
             }
             claims.update((name, value) for name, value in optional.items() if value is not None)
         return Receipt(self._signed(claims))

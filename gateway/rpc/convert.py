@@ -1,4 +1,4 @@
-"""Values -> messages: the only mapping code.
+"""Values <-> messages: the only mapping code.
 
 Rules:
 
@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import Message
+
 from gateway.disclosure import Disclosure, StaffDisclosure
-from gateway.values import DivisionCode, Format, Profile, Purpose
+from gateway.errors import RequestInvalid
+from gateway.values import DivisionCode, Format, Instant, Profile, Purpose
+from keys.values import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
@@ -52,12 +56,28 @@ def _fill_staff(staff: pb.StaffDisclosure, said: StaffDisclosure) -> None:
     staff.format = FORMAT_NUMBERS[said.format]  # type: ignore[assignment]
     staff.assurance = said.assurance or 0  # type: ignore[assignment]
     staff.rule_version = said.rule_version or ""
+    staff.reason_class = said.reason_class or 0  # type: ignore[assignment]
+    staff.issuer_meaning = said.issuer_meaning or ""
+    staff.origin_division = said.origin_division or ""
     if said.observed_time is not None:
         fill_time(staff.observed_time, said.observed_time)
     if said.status_age is not None:
         fill_time(staff.status_age, said.status_age)
     if said.valid_until is not None:
         fill_time(staff.valid_until_time, said.valid_until)
+
+
+def time_of(message: Message, name: str) -> Instant | None:
+    """Return the time in the field `name` of a checked request, None if it is absent.
+
+    Raises: RequestInvalid naming the field if it is no time of 2000 to 2100.
+    """
+    if not message.HasField(name):
+        return None
+    stamp: Timestamp = getattr(message, name)
+    if not EARLIEST <= stamp.seconds <= LATEST or not 0 <= stamp.nanos < 1_000_000_000:
+        raise RequestInvalid(name, "must be a time of 2000 to 2100")
+    return Instant(stamp.seconds + stamp.nanos / 1e9)
 
 
 def profile_of(number: int) -> Profile:

@@ -8,14 +8,36 @@ from typing import Protocol
 
 from gateway.disclosure import Disclosure
 from gateway.instants import now
-from gateway.values import Caller, Decision, DivisionCode, Instant, Profile, Purpose
+from gateway.values import (
+    Caller,
+    Decision,
+    DisplayedCode,
+    DivisionCode,
+    Instant,
+    OpaqueCode,
+    Profile,
+    Purpose,
+    Way,
+)
 
 
 class JudgesCodes(Protocol):
     """The pipeline, as a handler sees it."""
 
-    def verify(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
-        """Return the decision on `code`, whatever its bytes are. Raises NotReady if nothing can be judged."""
+    def verify(
+        self, code: bytes, *, at: Instant, division: DivisionCode | None, way: Way = Way.VERIFY
+    ) -> Decision | OpaqueCode:
+        """Return the decision on `code`, or what its issuer must be asked. Raises NotReady if nothing can be judged."""
+        ...
+
+    async def ask_issuer(
+        self, code: OpaqueCode, *, at: Instant, division: DivisionCode | None, time_left: float, way: Way = Way.VERIFY
+    ) -> Decision:
+        """Return the decision on an opaque code, within `time_left` seconds."""
+        ...
+
+    def assess(self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None) -> Decision:
+        """Return the decision on a code that was only seen."""
         ...
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from gateway.rpc import callers
+from gateway.rpc import callers, time_left
 from gateway.rpc.errors import Draining, OutOfTime, RequestTooLarge
 from gateway.rpc.methods import MethodRow
 from gateway.rpc.observer import Observer
@@ -141,8 +141,10 @@ class Deadline(Step):
                 raise OutOfTime
             if row.long:
                 return await call(request, context)  # grpc cancels it when the caller's time is over
+            seconds = longest if left is None else min(left, longest)
+            time_left.enter(seconds)
             try:
-                async with asyncio.timeout(longest if left is None else min(left, longest)) as limit:
+                async with asyncio.timeout(seconds) as limit:
                     return await call(request, context)
             except TimeoutError:
                 if limit.expired():

@@ -11,6 +11,9 @@ from types import MappingProxyType
 from typing import Final
 
 VERIFICATION: Final = "healthcode.interop.v1.VerificationService"
+CONVERSION: Final = "healthcode.interop.v1.ConversionService"
+JOURNEYS: Final = "healthcode.interop.v1.JourneyService"
+PLACES: Final = "healthcode.interop.v1.PlaceService"
 HEALTH: Final = "grpc.health.v1.Health"
 
 
@@ -29,6 +32,11 @@ METHODS: Final[Mapping[str, MethodRow]] = MappingProxyType(
         f"/{VERIFICATION}/VerifyCode": MethodRow(identity=True),
         f"/{VERIFICATION}/VerifyCodes": MethodRow(identity=True),
         f"/{VERIFICATION}/StreamVerifications": MethodRow(identity=True, long=True),
+        f"/{VERIFICATION}/AssessDisplayedCode": MethodRow(identity=True),
+        f"/{CONVERSION}/ConvertCode": MethodRow(identity=True),
+        f"/{JOURNEYS}/CheckJourney": MethodRow(identity=True),
+        f"/{PLACES}/AssessPlace": MethodRow(identity=True),
+        f"/{PLACES}/ListAffectedCommunities": MethodRow(identity=True),
         # Asked by load balancers and kubelets, which have no certificate of ours; tells nothing but serving or not.
         f"/{HEALTH}/Check": MethodRow(identity=False),
         f"/{HEALTH}/Watch": MethodRow(identity=False, long=True),

@@ -6,7 +6,6 @@ grpc's, which quotes exceptions.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from gateway.rpc.callers import current_caller
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.methods import VERIFICATION
 from gateway.rpc.validation import parsed, refuse_endless_batch
-from gateway.rpc.verification import Terms, stream_item, verify_code, verify_codes
+from gateway.rpc.verification import Terms, assess_displayed_code, stream_item, verify_code, verify_codes
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -39,6 +38,7 @@ class VerificationServicer:
             VERIFICATION,
             {
                 "VerifyCode": grpc.unary_unary_rpc_method_handler(self.verify_code),
+                "AssessDisplayedCode": grpc.unary_unary_rpc_method_handler(self.assess_displayed_code),
                 "VerifyCodes": grpc.unary_unary_rpc_method_handler(self.verify_codes),
                 "StreamVerifications": grpc.stream_stream_rpc_method_handler(self.stream_verifications),
             },
@@ -48,17 +48,23 @@ class VerificationServicer:
         """Answer VerifyCode."""
         caller = current_caller()
         desk = self._desk()
-        return verify_code(parsed(pb.VerifyCodeRequest, raw), caller, desk.clock(), desk).SerializeToString()
+        request = parsed(pb.VerifyCodeRequest, raw)
+        return (await verify_code(request, caller, desk.clock(), desk)).SerializeToString()
+
+    async def assess_displayed_code(self, raw: bytes, _context: Context) -> bytes:
+        """Answer AssessDisplayedCode."""
+        caller = current_caller()
+        desk = self._desk()
+        request = parsed(pb.AssessDisplayedCodeRequest, raw)
+        return (await assess_displayed_code(request, caller, desk.clock(), desk)).SerializeToString()
 
     async def verify_codes(self, raw: bytes, _context: Context) -> bytes:
         """Answer VerifyCodes; other calls have their turn between the slices of a batch."""
         caller = current_caller()
         refuse_endless_batch(raw)
         desk = self._desk()
-        response = pb.VerifyCodesResponse()
-        for _ in verify_codes(parsed(pb.VerifyCodesRequest, raw), response, caller, desk.clock(), desk):
-            await asyncio.sleep(0)
-        return response.SerializeToString()
+        request = parsed(pb.VerifyCodesRequest, raw)
+        return (await verify_codes(request, caller, desk.clock(), desk)).SerializeToString()
 
     async def stream_verifications(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Answer StreamVerifications: one answer per request, in order."""
@@ -66,5 +72,6 @@ class VerificationServicer:
         terms: Terms | None = None
         async for raw in requests:
             desk = self._desk()
-            response, terms = stream_item(parsed(pb.StreamVerificationsRequest, raw), terms, caller, desk.clock(), desk)
+            request = parsed(pb.StreamVerificationsRequest, raw)
+            response, terms = await stream_item(request, terms, caller, desk.clock(), desk)
             await context.write(response.SerializeToString())

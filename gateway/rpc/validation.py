@@ -13,6 +13,9 @@ from typing import Final, TypeVar
 import protovalidate
 from google.protobuf.message import DecodeError, Message
 from healthcode.interop.v1 import verification_service_pb2 as pb
+from healthcode.interop.v1.conversion_service_pb2 import ConvertCodeRequest
+from healthcode.interop.v1.journey_service_pb2 import CheckJourneyRequest
+from healthcode.interop.v1.place_service_pb2 import AssessPlaceRequest, ListAffectedCommunitiesRequest
 
 from gateway.errors import RequestInvalid
 from gateway.rpc.errors import RulesBroken
@@ -22,6 +25,18 @@ MAX_BATCH: Final = 512
 
 _MAX_TOP_LEVEL_FIELDS: Final = 1_024
 _SMALL: Final = 65_536
+
+REQUESTS: Final[tuple[type[Message], ...]] = (
+    pb.VerifyCodeRequest,
+    pb.VerifyCodesRequest,
+    pb.StreamVerificationsRequest,
+    pb.AssessDisplayedCodeRequest,
+    ConvertCodeRequest,
+    CheckJourneyRequest,
+    AssessPlaceRequest,
+    ListAffectedCommunitiesRequest,
+)
+"""Every request that is served."""
 
 _VALIDATOR: Final = protovalidate.Validator()
 
@@ -107,7 +122,7 @@ def check(message: Message) -> None:
 
 def compile_rules() -> None:
     """Compile the rules of all requests now, so that a rule that cannot be compiled stops the start, not a call."""
-    for kind in (pb.VerifyCodeRequest, pb.VerifyCodesRequest, pb.StreamVerificationsRequest):
+    for kind in REQUESTS:
         _VALIDATOR.collect_violations(kind())
 
 

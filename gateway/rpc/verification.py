@@ -6,30 +6,40 @@ Rules:
 - A request of the right form always gets an answer; whatever the code's bytes are, that is a verdict.
 - The instant is given: one per request, batch or stream item.
 - Nothing of a code, a checkpoint or a request id is kept, logged or put into an error.
+- A signed code is judged without waiting for anybody; only an opaque code waits, for its issuer, and for no longer than
+  the caller does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 from google.protobuf.message import Message
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.disclosure import Disclosure, disclose
+from gateway.disclosure import disclose
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
-from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of
+from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of, time_of
 from gateway.rpc.desk import Rights, VerificationDesk
+from gateway.rpc.time_left import time_left
 from gateway.rpc.validation import check
-from gateway.values import Caller, DivisionCode, Instant, Profile, Purpose
+from gateway.values import Caller, Decision, DisplayedCode, DivisionCode, Instant, OpaqueCode, Profile, Purpose, Way
 
 SLICE: Final = 32
 """Items of a batch between which other calls get their turn: some 4 ms of one core, if they are real codes."""
 
 SLICE_S: Final = 0.005
 """Seconds after which they get it earlier: the dearest hostile code alone takes more."""
+
+
+class AsksForReceipt(Protocol):
+    """A request that may ask for a receipt."""
+
+    request_id: str
+    receipt_requested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +51,70 @@ class Terms:
     profile: Profile
 
 
-def verify_code(
+async def verify_code(
     request: pb.VerifyCodeRequest, caller: Caller, at: Instant, desk: VerificationDesk
 ) -> pb.VerifyCodeResponse:
     """Return the verdict on one code.
 
     Raises: CallerRefused, RulesBroken; NotReady if nothing can be judged or the wanted receipt cannot be signed.
     """
-    terms = _agreed(request, request.context, caller, desk)
-    if request.receipt_requested and desk.receipts is None:
-        raise NotReady("no signer")
+    terms = agreed(request, request.context, caller, desk)
+    refuse_without_signer(request.receipt_requested, desk)
     response = pb.VerifyCodeResponse()
-    said = _judge(response.verdict, request.code, request.request_id, terms, at, desk)
-    if request.receipt_requested and desk.receipts is not None:
-        response.verdict.receipt = desk.receipts.issue(
-            said, caller=caller, purpose=terms.purpose, request_id=request.request_id
-        )
+    decision = await decided(request.code, terms, at, desk)
+    tell(response.verdict, decision, request, terms, caller, desk)
     return response
 
 
-def verify_codes(
-    request: pb.VerifyCodesRequest,
-    response: pb.VerifyCodesResponse,
-    caller: Caller,
-    at: Instant,
-    desk: VerificationDesk,
-) -> Iterator[int]:
-    """Return steps that fill `response` with one verdict per item; each tells how many are there.
+async def assess_displayed_code(
+    request: pb.AssessDisplayedCodeRequest, caller: Caller, at: Instant, desk: VerificationDesk
+) -> pb.AssessDisplayedCodeResponse:
+    """Return the verdict on a code that a checker only saw.
 
-    A step takes `SLICE` items, or as many as it can in `SLICE_S`. A transport lets others have their turn between the
-    steps, and sends the response when there are no more. The request is checked here and now, not at the first step.
-
-    Raises: as `verify_code`; NotReady also at a step.
+    Raises: as `verify_code`.
     """
-    terms = _agreed(request, request.context, caller, desk)
-    return _judge_batch(request, response, terms, at, desk)
+    terms = agreed(request, request.context, caller, desk)
+    refuse_without_signer(request.receipt_requested, desk)
+    shown = DisplayedCode(
+        DivisionCode(request.issuing_division),
+        request.displayed,
+        time_of(request, "displayed_time"),
+    )
+    decision = desk.pipeline.assess(shown, at=at, division=terms.division)
+    desk.watch(decision)
+    response = pb.AssessDisplayedCodeResponse()
+    tell(response.verdict, decision, request, terms, caller, desk)
+    return response
 
 
-def stream_item(
+async def verify_codes(
+    request: pb.VerifyCodesRequest, caller: Caller, at: Instant, desk: VerificationDesk
+) -> pb.VerifyCodesResponse:
+    """Return one verdict per item of a batch, in order.
+
+    Others have their turn after `SLICE` items, or as many as took `SLICE_S`. Opaque codes are asked about side by side,
+    while the signed ones are judged.
+
+    Raises: as `verify_code`.
+    """
+    terms = agreed(request, request.context, caller, desk)
+    response = pb.VerifyCodesResponse()
+    turn_ends = monotonic() + SLICE_S
+    async with asyncio.TaskGroup() as asking:
+        for done, item in enumerate(request.items, start=1):
+            verdict = response.verdicts.add()
+            found = desk.pipeline.verify(item.code, at=at, division=terms.division)
+            if isinstance(found, Decision):
+                _fill(verdict, found, item.request_id, terms, desk)
+            else:
+                asking.create_task(_ask_and_fill(verdict, found, item.request_id, terms, at, desk))
+            if done % SLICE == 0 or monotonic() >= turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = monotonic() + SLICE_S
+    return response
+
+
+async def stream_item(
     request: pb.StreamVerificationsRequest, before: Terms | None, caller: Caller, at: Instant, desk: VerificationDesk
 ) -> tuple[pb.StreamVerificationsResponse, Terms]:
     """Return the verdict on one item of a stream, and the terms that hold for the next one.
@@ -89,7 +125,7 @@ def stream_item(
     Raises: as `verify_code`; any of them ends the stream.
     """
     if request.HasField("context"):
-        terms = _agreed(request, request.context, caller, desk)
+        terms = agreed(request, request.context, caller, desk)
     elif before is not None:
         _authorise(before.profile, before.purpose, desk.rights_of(caller))
         check(request)
@@ -97,11 +133,43 @@ def stream_item(
     else:
         raise RequestInvalid("context", "is required in the first message")
     response = pb.StreamVerificationsResponse()
-    _judge(response.verdict, request.item.code, request.item.request_id, terms, at, desk)
+    decision = await decided(request.item.code, terms, at, desk)
+    fill_verdict(response.verdict, disclose(decision, terms.profile), request.item.request_id)
     return response, terms
 
 
-def _agreed(request: Message, context: pb.VerificationContext, caller: Caller, desk: VerificationDesk) -> Terms:
+async def decided(code: bytes, terms: Terms, at: Instant, desk: VerificationDesk, way: Way = Way.VERIFY) -> Decision:
+    """Return the decision on one code, counted; its issuer is asked if need be. Raises: NotReady."""
+    pipeline = desk.pipeline
+    found = pipeline.verify(code, at=at, division=terms.division, way=way)
+    if not isinstance(found, Decision):
+        found = await pipeline.ask_issuer(found, at=at, division=terms.division, time_left=time_left(), way=way)
+    desk.watch(found)
+    return found
+
+
+def tell(
+    verdict: pb.Verdict,
+    decision: Decision,
+    request: AsksForReceipt,
+    terms: Terms,
+    caller: Caller,
+    desk: VerificationDesk,
+) -> None:
+    """Write into the empty `verdict` as much of `decision` as the terms disclose, and the receipt if one is wanted."""
+    said = disclose(decision, terms.profile)
+    fill_verdict(verdict, said, request.request_id)
+    if request.receipt_requested and desk.receipts is not None:
+        verdict.receipt = desk.receipts.issue(said, caller=caller, purpose=terms.purpose, request_id=request.request_id)
+
+
+def refuse_without_signer(receipt_requested: bool, desk: VerificationDesk) -> None:  # noqa: FBT001 one question, asked in one way
+    """Raise NotReady before anything is judged if a receipt is wanted and cannot be signed."""
+    if receipt_requested and desk.receipts is None:
+        raise NotReady("no signer")
+
+
+def agreed(request: Message, context: pb.VerificationContext, caller: Caller, desk: VerificationDesk) -> Terms:
     """Return the terms of `request`: 1. the caller may ask this, 2. it keeps the rules of its schema."""
     _authorise(context.disclosure_profile, context.purpose, desk.rights_of(caller))  # 1
     check(request)  # 2
@@ -118,27 +186,13 @@ def _authorise(profile: int, purpose: int, rights: Rights) -> None:
         raise CallerRefused(RefusalReason.PURPOSE_NOT_ALLOWED)
 
 
-def _judge(
-    verdict: pb.Verdict, code: bytes, request_id: str, terms: Terms, at: Instant, desk: VerificationDesk
-) -> Disclosure:
-    decision = desk.pipeline.verify(code, at=at, division=terms.division)
+async def _ask_and_fill(
+    verdict: pb.Verdict, code: OpaqueCode, request_id: str, terms: Terms, at: Instant, desk: VerificationDesk
+) -> None:
+    decision = await desk.pipeline.ask_issuer(code, at=at, division=terms.division, time_left=time_left())
+    _fill(verdict, decision, request_id, terms, desk)
+
+
+def _fill(verdict: pb.Verdict, decision: Decision, request_id: str, terms: Terms, desk: VerificationDesk) -> None:
     desk.watch(decision)
-    said = disclose(decision, terms.profile)
-    fill_verdict(verdict, said, request_id)
-    return said
-
-
-def _judge_batch(
-    request: pb.VerifyCodesRequest,
-    response: pb.VerifyCodesResponse,
-    terms: Terms,
-    at: Instant,
-    desk: VerificationDesk,
-) -> Iterator[int]:
-    turn_ends = monotonic() + SLICE_S
-    for done, item in enumerate(request.items, start=1):
-        _judge(response.verdicts.add(), item.code, item.request_id, terms, at, desk)
-        if done % SLICE == 0 or monotonic() >= turn_ends:
-            yield done
-            turn_ends = monotonic() + SLICE_S
-    yield len(response.verdicts)
+    fill_verdict(verdict, disclose(decision, terms.profile), request_id)

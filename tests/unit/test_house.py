@@ -41,8 +41,12 @@ TABLE = {
     "gateway.formats": Row((*WORDS, "keys.strict"), ("cbor2",)),
     "gateway.trust": Row((*WORDS, "keys"), ()),
     "gateway.status": Row(WORDS, ()),
-    "gateway.policy": Row(WORDS, ()),
+    "gateway.policy": Row((*WORDS, "gateway.lines"), ()),
     "gateway.disclosure": Row(WORDS, ()),
+    "gateway.provinces": Row((*WORDS, "gateway.formats", "gateway.lines", "keys", "healthcode")),
+    "gateway.places": Row((*WORDS, "gateway.formats", "gateway.trust", "keys"), ()),
+    "gateway.conversion": Row((*WORDS, "gateway.formats", "gateway.status", "keys"), ()),
+    "gateway.lines": Row((), ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys.signer"), ()),
     "gateway.pipeline": Row(
         (*WORDS, *(f"gateway.{room}" for room in ("formats", "trust", "status", "policy"))),

@@ -35,6 +35,33 @@ class CodeFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CODE_FORMAT_VDSNC: _ClassVar[CodeFormat]
     CODE_FORMAT_DIVOC: _ClassVar[CodeFormat]
     CODE_FORMAT_UNKNOWN: _ClassVar[CodeFormat]
+    CODE_FORMAT_OPAQUE: _ClassVar[CodeFormat]
+
+class ReasonClass(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_CLASS_UNSPECIFIED: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_NATIONAL_PLATFORM: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_CONFIRMED_CASE: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_SUSPECTED_CASE: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_CLOSE_CONTACT: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_INBOUND: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_RETURNEE_QUARANTINE: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_HIGH_RISK_AREA: _ClassVar[ReasonClass]
+    REASON_CLASS_RED_OTHER_ORDER: _ClassVar[ReasonClass]
+    REASON_CLASS_YELLOW_NATIONAL_PLATFORM: _ClassVar[ReasonClass]
+    REASON_CLASS_YELLOW_DISCHARGED: _ClassVar[ReasonClass]
+    REASON_CLASS_YELLOW_TIME_SPACE_OVERLAP: _ClassVar[ReasonClass]
+    REASON_CLASS_YELLOW_MEDIUM_RISK_AREA: _ClassVar[ReasonClass]
+    REASON_CLASS_YELLOW_SAME_VEHICLE: _ClassVar[ReasonClass]
+    REASON_CLASS_YELLOW_OTHER: _ClassVar[ReasonClass]
+
+class RiskLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RISK_LEVEL_UNSPECIFIED: _ClassVar[RiskLevel]
+    RISK_LEVEL_UNKNOWN: _ClassVar[RiskLevel]
+    RISK_LEVEL_LOW: _ClassVar[RiskLevel]
+    RISK_LEVEL_MEDIUM: _ClassVar[RiskLevel]
+    RISK_LEVEL_HIGH: _ClassVar[RiskLevel]
 
 class Assurance(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -84,6 +111,27 @@ CODE_FORMAT_SHC: CodeFormat
 CODE_FORMAT_VDSNC: CodeFormat
 CODE_FORMAT_DIVOC: CodeFormat
 CODE_FORMAT_UNKNOWN: CodeFormat
+CODE_FORMAT_OPAQUE: CodeFormat
+REASON_CLASS_UNSPECIFIED: ReasonClass
+REASON_CLASS_RED_NATIONAL_PLATFORM: ReasonClass
+REASON_CLASS_RED_CONFIRMED_CASE: ReasonClass
+REASON_CLASS_RED_SUSPECTED_CASE: ReasonClass
+REASON_CLASS_RED_CLOSE_CONTACT: ReasonClass
+REASON_CLASS_RED_INBOUND: ReasonClass
+REASON_CLASS_RED_RETURNEE_QUARANTINE: ReasonClass
+REASON_CLASS_RED_HIGH_RISK_AREA: ReasonClass
+REASON_CLASS_RED_OTHER_ORDER: ReasonClass
+REASON_CLASS_YELLOW_NATIONAL_PLATFORM: ReasonClass
+REASON_CLASS_YELLOW_DISCHARGED: ReasonClass
+REASON_CLASS_YELLOW_TIME_SPACE_OVERLAP: ReasonClass
+REASON_CLASS_YELLOW_MEDIUM_RISK_AREA: ReasonClass
+REASON_CLASS_YELLOW_SAME_VEHICLE: ReasonClass
+REASON_CLASS_YELLOW_OTHER: ReasonClass
+RISK_LEVEL_UNSPECIFIED: RiskLevel
+RISK_LEVEL_UNKNOWN: RiskLevel
+RISK_LEVEL_LOW: RiskLevel
+RISK_LEVEL_MEDIUM: RiskLevel
+RISK_LEVEL_HIGH: RiskLevel
 ASSURANCE_UNSPECIFIED: Assurance
 ASSURANCE_SCANNED_SIGNED: Assurance
 ASSURANCE_SCANNED_ONLINE: Assurance

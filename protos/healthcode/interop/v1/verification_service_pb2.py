@@ -29,7 +29,7 @@ from healthcode.interop.v1 import reason_pb2 as healthcode_dot_interop_dot_v1_do
 from healthcode.interop.v1 import verdict_pb2 as healthcode_dot_interop_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0healthcode/interop/v1/verification_service.proto\x12\x15healthcode.interop.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"healthcode/interop/v1/reason.proto\x1a#healthcode/interop/v1/verdict.proto\"\x8f\x02\n\x13VerificationContext\x12;\n\x07purpose\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.PurposeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x12receiving_division\x18\x02 \x01(\tB\x19\xbaH\x16r\x11\x32\x0f^[1-9][0-9]{5}$\xd8\x01\x01\x12\x34\n\ncheckpoint\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12N\n\x12\x64isclosure_profile\x18\x04 \x01(\x0e\x32(.healthcode.interop.v1.DisclosureProfileB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xb4\x01\n\x0bVerdictCore\x12/\n\x07measure\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.Measure\x12.\n\x07reasons\x18\x02 \x03(\x0e\x32\x1d.healthcode.interop.v1.Reason\x12\x30\n\x0c\x64\x65\x63ided_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x10\n\x0eGateDisclosure\"\x81\x03\n\x0fStaffDisclosure\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .healthcode.interop.v1.CodeState\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x17\n\x0fissuer_division\x18\x03 \x01(\t\x12\x31\n\x06\x66ormat\x18\x04 \x01(\x0e\x32!.healthcode.interop.v1.CodeFormat\x12\x33\n\tassurance\x18\x05 \x01(\x0e\x32 .healthcode.interop.v1.Assurance\x12\x31\n\robserved_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nstatus_age\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x10valid_until_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crule_version\x18\t \x01(\t\"\xca\x01\n\x07Verdict\x12\x30\n\x04\x63ore\x18\x01 \x01(\x0b\x32\".healthcode.interop.v1.VerdictCore\x12\x35\n\x04gate\x18\x02 \x01(\x0b\x32%.healthcode.interop.v1.GateDisclosureH\x00\x12\x37\n\x05staff\x18\x03 \x01(\x0b\x32&.healthcode.interop.v1.StaffDisclosureH\x00\x12\x0f\n\x07receipt\x18\x04 \x01(\tB\x0c\n\ndisclosure\"\xc0\x01\n\x11VerifyCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\x04\x63ode\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02\x10\x01\x12\x34\n\nrequest_id\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x04 \x01(\x08\"E\n\x12VerifyCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"N\n\x08\x43odeItem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x0c\x12\x34\n\nrequest_id\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\"\x96\x01\n\x12VerifyCodesRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x05items\x18\x02 \x03(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x04\"G\n\x13VerifyCodesResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"\x90\x01\n\x1aStreamVerificationsRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContext\x12\x35\n\x04item\x18\x02 \x01(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x06\xbaH\x03\xc8\x01\x01\"N\n\x1bStreamVerificationsResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict2\xe1\x02\n\x13VerificationService\x12\x61\n\nVerifyCode\x12(.healthcode.interop.v1.VerifyCodeRequest\x1a).healthcode.interop.v1.VerifyCodeResponse\x12\x64\n\x0bVerifyCodes\x12).healthcode.interop.v1.VerifyCodesRequest\x1a*.healthcode.interop.v1.VerifyCodesResponse\x12\x80\x01\n\x13StreamVerifications\x12\x31.healthcode.interop.v1.StreamVerificationsRequest\x1a\x32.healthcode.interop.v1.StreamVerificationsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0healthcode/interop/v1/verification_service.proto\x12\x15healthcode.interop.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"healthcode/interop/v1/reason.proto\x1a#healthcode/interop/v1/verdict.proto\"\x8f\x02\n\x13VerificationContext\x12;\n\x07purpose\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.PurposeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x12receiving_division\x18\x02 \x01(\tB\x19\xbaH\x16r\x11\x32\x0f^[1-9][0-9]{5}$\xd8\x01\x01\x12\x34\n\ncheckpoint\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12N\n\x12\x64isclosure_profile\x18\x04 \x01(\x0e\x32(.healthcode.interop.v1.DisclosureProfileB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xb4\x01\n\x0bVerdictCore\x12/\n\x07measure\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.Measure\x12.\n\x07reasons\x18\x02 \x03(\x0e\x32\x1d.healthcode.interop.v1.Reason\x12\x30\n\x0c\x64\x65\x63ided_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x10\n\x0eGateDisclosure\"\xec\x03\n\x0fStaffDisclosure\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .healthcode.interop.v1.CodeState\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x17\n\x0fissuer_division\x18\x03 \x01(\t\x12\x31\n\x06\x66ormat\x18\x04 \x01(\x0e\x32!.healthcode.interop.v1.CodeFormat\x12\x33\n\tassurance\x18\x05 \x01(\x0e\x32 .healthcode.interop.v1.Assurance\x12\x31\n\robserved_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nstatus_age\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x10valid_until_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crule_version\x18\t \x01(\t\x12\x38\n\x0creason_class\x18\n \x01(\x0e\x32\".healthcode.interop.v1.ReasonClass\x12\x16\n\x0eissuer_meaning\x18\x0b \x01(\t\x12\x17\n\x0forigin_division\x18\x0c \x01(\t\"\xca\x01\n\x07Verdict\x12\x30\n\x04\x63ore\x18\x01 \x01(\x0b\x32\".healthcode.interop.v1.VerdictCore\x12\x35\n\x04gate\x18\x02 \x01(\x0b\x32%.healthcode.interop.v1.GateDisclosureH\x00\x12\x37\n\x05staff\x18\x03 \x01(\x0b\x32&.healthcode.interop.v1.StaffDisclosureH\x00\x12\x0f\n\x07receipt\x18\x04 \x01(\tB\x0c\n\ndisclosure\"\xc0\x01\n\x11VerifyCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\x04\x63ode\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02\x10\x01\x12\x34\n\nrequest_id\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x04 \x01(\x08\"E\n\x12VerifyCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"N\n\x08\x43odeItem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x0c\x12\x34\n\nrequest_id\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\"\x96\x01\n\x12VerifyCodesRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x05items\x18\x02 \x03(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x04\"G\n\x13VerifyCodesResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"\x90\x01\n\x1aStreamVerificationsRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContext\x12\x35\n\x04item\x18\x02 \x01(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x06\xbaH\x03\xc8\x01\x01\"N\n\x1bStreamVerificationsResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"\xc2\x02\n\x1a\x41ssessDisplayedCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x10issuing_division\x18\x02 \x01(\tB\x16\xbaH\x13r\x11\x32\x0f^[1-9][0-9]{5}$\x12(\n\tdisplayed\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z_]{1,16}$\x12\x32\n\x0e\x64isplayed_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nrequest_id\x18\x05 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x06 \x01(\x08\"N\n\x1b\x41ssessDisplayedCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict2\xdf\x03\n\x13VerificationService\x12\x61\n\nVerifyCode\x12(.healthcode.interop.v1.VerifyCodeRequest\x1a).healthcode.interop.v1.VerifyCodeResponse\x12\x64\n\x0bVerifyCodes\x12).healthcode.interop.v1.VerifyCodesRequest\x1a*.healthcode.interop.v1.VerifyCodesResponse\x12\x80\x01\n\x13StreamVerifications\x12\x31.healthcode.interop.v1.StreamVerificationsRequest\x1a\x32.healthcode.interop.v1.StreamVerificationsResponse(\x01\x30\x01\x12|\n\x13\x41ssessDisplayedCode\x12\x31.healthcode.interop.v1.AssessDisplayedCodeRequest\x1a\x32.healthcode.interop.v1.AssessDisplayedCodeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,6 +58,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERIFYCODESREQUEST'].fields_by_name['items']._serialized_options = b'\272H\010\222\001\005\010\001\020\200\004'
   _globals['_STREAMVERIFICATIONSREQUEST'].fields_by_name['item']._loaded_options = None
   _globals['_STREAMVERIFICATIONSREQUEST'].fields_by_name['item']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['context']._loaded_options = None
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['context']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['issuing_division']._loaded_options = None
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['issuing_division']._serialized_options = b'\272H\023r\0212\017^[1-9][0-9]{5}$'
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['displayed']._loaded_options = None
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['displayed']._serialized_options = b'\272H\022r\0202\016^[a-z_]{1,16}$'
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\035r\0302\026^[A-Za-z0-9._-]{1,64}$\330\001\001'
   _globals['_VERIFICATIONCONTEXT']._serialized_start=243
   _globals['_VERIFICATIONCONTEXT']._serialized_end=514
   _globals['_VERDICTCORE']._serialized_start=517
@@ -65,23 +73,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GATEDISCLOSURE']._serialized_start=699
   _globals['_GATEDISCLOSURE']._serialized_end=715
   _globals['_STAFFDISCLOSURE']._serialized_start=718
-  _globals['_STAFFDISCLOSURE']._serialized_end=1103
-  _globals['_VERDICT']._serialized_start=1106
-  _globals['_VERDICT']._serialized_end=1308
-  _globals['_VERIFYCODEREQUEST']._serialized_start=1311
-  _globals['_VERIFYCODEREQUEST']._serialized_end=1503
-  _globals['_VERIFYCODERESPONSE']._serialized_start=1505
-  _globals['_VERIFYCODERESPONSE']._serialized_end=1574
-  _globals['_CODEITEM']._serialized_start=1576
-  _globals['_CODEITEM']._serialized_end=1654
-  _globals['_VERIFYCODESREQUEST']._serialized_start=1657
-  _globals['_VERIFYCODESREQUEST']._serialized_end=1807
-  _globals['_VERIFYCODESRESPONSE']._serialized_start=1809
-  _globals['_VERIFYCODESRESPONSE']._serialized_end=1880
-  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_start=1883
-  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_end=2027
-  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_start=2029
-  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_end=2107
-  _globals['_VERIFICATIONSERVICE']._serialized_start=2110
-  _globals['_VERIFICATIONSERVICE']._serialized_end=2463
+  _globals['_STAFFDISCLOSURE']._serialized_end=1210
+  _globals['_VERDICT']._serialized_start=1213
+  _globals['_VERDICT']._serialized_end=1415
+  _globals['_VERIFYCODEREQUEST']._serialized_start=1418
+  _globals['_VERIFYCODEREQUEST']._serialized_end=1610
+  _globals['_VERIFYCODERESPONSE']._serialized_start=1612
+  _globals['_VERIFYCODERESPONSE']._serialized_end=1681
+  _globals['_CODEITEM']._serialized_start=1683
+  _globals['_CODEITEM']._serialized_end=1761
+  _globals['_VERIFYCODESREQUEST']._serialized_start=1764
+  _globals['_VERIFYCODESREQUEST']._serialized_end=1914
+  _globals['_VERIFYCODESRESPONSE']._serialized_start=1916
+  _globals['_VERIFYCODESRESPONSE']._serialized_end=1987
+  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_start=1990
+  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_end=2134
+  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_start=2136
+  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_end=2214
+  _globals['_ASSESSDISPLAYEDCODEREQUEST']._serialized_start=2217
+  _globals['_ASSESSDISPLAYEDCODEREQUEST']._serialized_end=2539
+  _globals['_ASSESSDISPLAYEDCODERESPONSE']._serialized_start=2541
+  _globals['_ASSESSDISPLAYEDCODERESPONSE']._serialized_end=2619
+  _globals['_VERIFICATIONSERVICE']._serialized_start=2622
+  _globals['_VERIFICATIONSERVICE']._serialized_end=3101
 # @@protoc_insertion_point(module_scope)

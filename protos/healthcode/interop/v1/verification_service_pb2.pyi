@@ -42,7 +42,7 @@ class GateDisclosure(_message.Message):
     def __init__(self) -> None: ...
 
 class StaffDisclosure(_message.Message):
-    __slots__ = ("state", "issuer", "issuer_division", "format", "assurance", "observed_time", "status_age", "valid_until_time", "rule_version")
+    __slots__ = ("state", "issuer", "issuer_division", "format", "assurance", "observed_time", "status_age", "valid_until_time", "rule_version", "reason_class", "issuer_meaning", "origin_division")
     STATE_FIELD_NUMBER: _ClassVar[int]
     ISSUER_FIELD_NUMBER: _ClassVar[int]
     ISSUER_DIVISION_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,9 @@ class StaffDisclosure(_message.Message):
     STATUS_AGE_FIELD_NUMBER: _ClassVar[int]
     VALID_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
     RULE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_MEANING_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_DIVISION_FIELD_NUMBER: _ClassVar[int]
     state: _verdict_pb2.CodeState
     issuer: str
     issuer_division: str
@@ -61,7 +64,10 @@ class StaffDisclosure(_message.Message):
     status_age: _duration_pb2.Duration
     valid_until_time: _timestamp_pb2.Timestamp
     rule_version: str
-    def __init__(self, state: _Optional[_Union[_verdict_pb2.CodeState, str]] = ..., issuer: _Optional[str] = ..., issuer_division: _Optional[str] = ..., format: _Optional[_Union[_verdict_pb2.CodeFormat, str]] = ..., assurance: _Optional[_Union[_verdict_pb2.Assurance, str]] = ..., observed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., valid_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rule_version: _Optional[str] = ...) -> None: ...
+    reason_class: _verdict_pb2.ReasonClass
+    issuer_meaning: str
+    origin_division: str
+    def __init__(self, state: _Optional[_Union[_verdict_pb2.CodeState, str]] = ..., issuer: _Optional[str] = ..., issuer_division: _Optional[str] = ..., format: _Optional[_Union[_verdict_pb2.CodeFormat, str]] = ..., assurance: _Optional[_Union[_verdict_pb2.Assurance, str]] = ..., observed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., valid_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rule_version: _Optional[str] = ..., reason_class: _Optional[_Union[_verdict_pb2.ReasonClass, str]] = ..., issuer_meaning: _Optional[str] = ..., origin_division: _Optional[str] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("core", "gate", "staff", "receipt")
@@ -124,6 +130,28 @@ class StreamVerificationsRequest(_message.Message):
     def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., item: _Optional[_Union[CodeItem, _Mapping]] = ...) -> None: ...
 
 class StreamVerificationsResponse(_message.Message):
+    __slots__ = ("verdict",)
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    verdict: Verdict
+    def __init__(self, verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+
+class AssessDisplayedCodeRequest(_message.Message):
+    __slots__ = ("context", "issuing_division", "displayed", "displayed_time", "request_id", "receipt_requested")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    ISSUING_DIVISION_FIELD_NUMBER: _ClassVar[int]
+    DISPLAYED_FIELD_NUMBER: _ClassVar[int]
+    DISPLAYED_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    context: VerificationContext
+    issuing_division: str
+    displayed: str
+    displayed_time: _timestamp_pb2.Timestamp
+    request_id: str
+    receipt_requested: bool
+    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., issuing_division: _Optional[str] = ..., displayed: _Optional[str] = ..., displayed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., receipt_requested: bool = ...) -> None: ...
+
+class AssessDisplayedCodeResponse(_message.Message):
     __slots__ = ("verdict",)
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict

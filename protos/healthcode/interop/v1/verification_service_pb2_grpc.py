@@ -56,6 +56,11 @@ class VerificationServiceStub(object):
                 request_serializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.StreamVerificationsRequest.SerializeToString,
                 response_deserializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.StreamVerificationsResponse.FromString,
                 _registered_method=True)
+        self.AssessDisplayedCode = channel.unary_unary(
+                '/healthcode.interop.v1.VerificationService/AssessDisplayedCode',
+                request_serializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.AssessDisplayedCodeRequest.SerializeToString,
+                response_deserializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.AssessDisplayedCodeResponse.FromString,
+                _registered_method=True)
 
 
 class VerificationServiceServicer(object):
@@ -98,6 +103,15 @@ class VerificationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AssessDisplayedCode(self, request, context):
+        """Applies the receiving division's rules to what a checker saw on somebody's screen, unscanned: the *display* way of
+        recognition. A green picture proves nothing, so the measure passes only where those rules accept displayed codes of
+        that province by name. Nothing is asked of anyone. May be called by: any caller with an identity.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VerificationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +129,11 @@ def add_VerificationServiceServicer_to_server(servicer, server):
                     servicer.StreamVerifications,
                     request_deserializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.StreamVerificationsRequest.FromString,
                     response_serializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.StreamVerificationsResponse.SerializeToString,
+            ),
+            'AssessDisplayedCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssessDisplayedCode,
+                    request_deserializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.AssessDisplayedCodeRequest.FromString,
+                    response_serializer=healthcode_dot_interop_dot_v1_dot_verification__service__pb2.AssessDisplayedCodeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -205,6 +224,33 @@ class VerificationService(object):
             '/healthcode.interop.v1.VerificationService/StreamVerifications',
             healthcode_dot_interop_dot_v1_dot_verification__service__pb2.StreamVerificationsRequest.SerializeToString,
             healthcode_dot_interop_dot_v1_dot_verification__service__pb2.StreamVerificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssessDisplayedCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/healthcode.interop.v1.VerificationService/AssessDisplayedCode',
+            healthcode_dot_interop_dot_v1_dot_verification__service__pb2.AssessDisplayedCodeRequest.SerializeToString,
+            healthcode_dot_interop_dot_v1_dot_verification__service__pb2.AssessDisplayedCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,15 @@
+"""Connectors to the provinces: an opaque code means something to its issuer only, so its issuer is asked.
+
+A province is a profile (TOML, `deploy/provinces`) that speaks a dialect (a module here). A new province that speaks a
+known dialect needs a profile and no code; a new dialect is one module and one line in `dialects.py`.
+
+- `profile.py`        what a profile says; `profile_file.py` reads it, `directory.py` holds all of them
+- `dialect.py`        what a dialect does, and the ways in which an upstream fails
+- `dialects.py`       which dialects there are: `alipay.py`, `tencent.py`, `jiangsu.py`, `zhejiang.py`, `national.py`
+                      over HTTP (`http.py`), `native.py` over gRPC
+- `answers.py`        the parsing line: strict JSON in, a handful of words out, everything about the holder dropped
+- `lane.py`           one province's lane: deadline, bounded calls, breaker, retries, single flight, remembered answers
+- `issuers.py`        all lanes, and the fall-back to the national platform
+
+Nothing about who checks, where or why goes out, but the gateway's own registered names where a dialect demands some.
+"""

@@ -1,0 +1,1 @@
+"""Generated from the schemas of the gateway: see scripts/gen.py."""
