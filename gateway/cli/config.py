@@ -48,8 +48,16 @@ def check(file: File = None, settings: Settings = None) -> None:
     """
     config = _load(file, settings)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from gateway.app import StartRefused, load_policies, load_signer, load_trust
     from gateway.instants import now
+    from gateway.loading import (
+        StartRefused,
+        load_conversion_signer,
+        load_policies,
+        load_provinces,
+        load_published,
+        load_signer,
+        load_trust,
+    )
 
     faults: list[str] = []
     try:
@@ -57,6 +65,7 @@ def check(file: File = None, settings: Settings = None) -> None:
         typer.echo(f"trust.lists        ok: {len(found.issuers)} issuers, {len(found.keys)} keys")
         if found.refused:
             typer.echo(f"                   {len(found.refused)} keys were not taken: see hcgw trust check")
+        typer.echo(f"lists.files        ok: {len(load_published(config, found, now()).lists)} published lists")
     except StartRefused as refused:
         faults.append(str(refused))
     try:
@@ -64,8 +73,15 @@ def check(file: File = None, settings: Settings = None) -> None:
     except StartRefused as refused:
         faults.append(str(refused))
     try:
+        typer.echo(f"provinces          ok: {len(load_provinces(config).profiles)} profiles")
+    except StartRefused as refused:
+        faults.append(str(refused))
+    try:
         signer = load_signer(config)
         typer.echo(f"receipts.signer    ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
+        converting = load_conversion_signer(config)
+        if converting is not None:
+            typer.echo(f"conversion.signer  ok: {converting.algorithm.value}, key id {converting.key_id.decode()}")
     except StartRefused as refused:
         faults.append(str(refused))
     if config.grpc.tls is not None:

@@ -32,7 +32,7 @@ def demo(
       hcgw demo --once --grpc 127.0.0.1:0 --http 127.0.0.1:0
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from gateway.app import StartRefused
+    from gateway.loading import StartRefused
     from gateway.demo.home import DemoHome
     from gateway.demo.run import run_demo
 

@@ -73,7 +73,8 @@ def _serve(file: Path | None, settings: list[str]) -> int:
     log = EventLog(level=config.log.level, instance=config.service.instance)
     take_over(log)
 
-    from gateway.app import App, StartRefused
+    from gateway.app import App
+    from gateway.loading import StartRefused
     from gateway.watch.logs import watch_loop
 
     async def run() -> int:

@@ -181,6 +181,49 @@ class PolicySection(Section):
     directory: Path = Field(description="Folder with one policy file (TOML) per receiving division.")
 
 
+class ProvincesSection(Section):
+    """Whose opaque codes are resolved, and how."""
+
+    directory: Path = Field(description="Folder with one profile (TOML) per province.")
+
+
+class ListsSection(Section):
+    """What has been published about journeys and places."""
+
+    files: tuple[Path, ...] = Field(default=(), description="Published lists (signed), of issuers of the trust lists.")
+
+
+class ConversionSection(Section):
+    """Codes of a receiving division, made from those of others."""
+
+    signer: Signer = Field(description="URI of the private key that signs converted codes.")
+    issuer: str = Field(
+        pattern=r"^[!-~]{1,128}$",
+        description="Name of this gateway in converted codes (`iss`), as trust lists have it.",
+    )
+    status_uri: str = Field(
+        pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$",
+        max_length=200,
+        description="Where the status list of converted codes is named to be (`uri`), without its last part.",
+    )
+    max_lifetime_s: int = Field(
+        default=14_400, ge=60, le=86_400, description="Seconds that a converted code lives at most."
+    )
+    recheck_s: float = Field(
+        default=60, ge=1, le=3_600, allow_inf_nan=False, description="Seconds between two looks at the original."
+    )
+    stale_after_s: float = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds without a word of the original's issuer after which a converted code is MANUAL.",
+    )
+    capacity: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="Converted codes that may live at one time."
+    )
+
+
 class DisclosureSection(Section):
     """How much is said."""
 
@@ -217,6 +260,11 @@ class Config(BaseSettings):
     http: HttpSection = HttpSection()
     trust: TrustSection
     policy: PolicySection
+    provinces: ProvincesSection | None = Field(default=None, description="Absent: no opaque code is resolved.")
+    lists: ListsSection = ListsSection()
+    conversion: ConversionSection | None = Field(
+        default=None, description="Absent: no code is converted, and ConvertCode answers the verdict alone."
+    )
     disclosure: DisclosureSection
     receipts: ReceiptsSection
     log: LogSection = LogSection()

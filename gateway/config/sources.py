@@ -144,14 +144,27 @@ def _anchored(config: Config, folder: Path) -> Config:
     tls = config.grpc.tls
     if tls is not None:
         tls = tls.model_copy(update={name: folder / path for name, path in tls})
-    scheme, _, rest = config.receipts.signer.partition(":")
-    relative_file = scheme == "file" and not rest.startswith("/")
-    signer = f"file:{quote(str(folder))}/{rest}" if relative_file else config.receipts.signer
+    provinces, conversion = config.provinces, config.conversion
+    if provinces is not None:
+        provinces = provinces.model_copy(update={"directory": folder / provinces.directory})
+    if conversion is not None:
+        conversion = conversion.model_copy(update={"signer": _anchored_signer(conversion.signer, folder)})
+    receipts = config.receipts
     return config.model_copy(
         update={
             "grpc": config.grpc.model_copy(update={"tls": tls}),
             "trust": config.trust.model_copy(update={"lists": tuple(folder / path for path in config.trust.lists)}),
             "policy": config.policy.model_copy(update={"directory": folder / config.policy.directory}),
-            "receipts": config.receipts.model_copy(update={"signer": SignerUri(signer)}),
+            "provinces": provinces,
+            "lists": config.lists.model_copy(update={"files": tuple(folder / path for path in config.lists.files)}),
+            "conversion": conversion,
+            "receipts": receipts.model_copy(update={"signer": _anchored_signer(receipts.signer, folder)}),
         }
     )
+
+
+def _anchored_signer(uri: SignerUri, folder: Path) -> SignerUri:
+    scheme, _, rest = uri.partition(":")
+    if scheme != "file" or rest.startswith("/"):
+        return uri
+    return SignerUri(f"file:{quote(str(folder))}/{rest}")

@@ -77,7 +77,7 @@ class CompactJws(NamedTuple):
         return f"CompactJws(header={self.header!r})"
 
 
-def read_compact(token: bytes, *, types: Set[str | None] | None = None) -> CompactJws:
+def read_compact(token: bytes, *, types: Set[str | None] | None = None, max_bytes: int = MAX_TOKEN_BYTES) -> CompactJws:
     """Take a compact JWS apart.
 
     1. size, and nothing around it
@@ -86,7 +86,8 @@ def read_compact(token: bytes, *, types: Set[str | None] | None = None) -> Compa
     4. payload and signature
 
     Guarantees the rules above. Checks no signature, nothing of the payload, no length of the signature. `types` are the
-    `typ` values that the caller reads (None among them: no `typ` at all); without it any is read.
+    `typ` values that the caller reads (None among them: no `typ` at all); without it any is read. `max_bytes` is for
+    tokens that are no codes.
 
     Source: RFC 7515, sections 3.1, 4.1 and 5.2; RFC 7797, section 6; RFC 8725, sections 3.1, 3.10 and 3.11.
 
@@ -94,7 +95,7 @@ def read_compact(token: bytes, *, types: Set[str | None] | None = None) -> Compa
     `read_header` raises.
     """
     # 1
-    if len(token) > MAX_TOKEN_BYTES:
+    if len(token) > max_bytes:
         raise CodeUnreadable(Reason.TOO_LARGE, "JWS")
     head, dot, rest = token.partition(b".")
     if not dot:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.disclosure import Disclosure
 from gateway.instants import now
+from gateway.places.list_store import NOTHING_PUBLISHED, PublishedLists
 from gateway.values import (
     Caller,
     Decision,
@@ -75,6 +76,8 @@ class VerificationDesk:
     receipts: WritesReceipts | None
     """None if the gateway has no signer: then a request for a receipt is NotReady."""
     rights_of: Callable[[Caller], Rights]
+    published: PublishedLists = NOTHING_PUBLISHED
+    """Affected journeys and places at risk."""
     clock: Callable[[], Instant] = now
     """Read once per request, batch or stream item."""
     watch: Callable[[Decision], None] = _nobody

@@ -20,15 +20,16 @@ from grpc_reflection.v1alpha import reflection
 from gateway.loopback import is_loopback
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.interceptors import interceptors
-from gateway.rpc.methods import HEALTH, VERIFICATION
+from gateway.rpc.methods import CONVERSION, HEALTH, JOURNEYS, PLACES, VERIFICATION
 from gateway.rpc.observer import NobodyObserves, Observer
+from gateway.rpc.published import PublishedServicer
 from gateway.rpc.running import RunningCalls
 from gateway.rpc.servicer import VerificationServicer
 from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
 from gateway.rpc.validation import compile_rules
 
-SERVICES: Final = ("", VERIFICATION)
-"""What the health service knows."""
+SERVICES: Final = ("", VERIFICATION, CONVERSION, JOURNEYS, PLACES)
+"""What the health service knows: all of it, and each service by its name."""
 
 
 class GrpcServer:
@@ -44,10 +45,12 @@ class GrpcServer:
             interceptors=interceptors(settings, self._running, observer or NobodyObserves()),
             options=settings.channel_options(),
         )
-        self._server.add_generic_rpc_handlers((VerificationServicer(desk).handlers(),))
+        self._server.add_generic_rpc_handlers(
+            (VerificationServicer(desk).handlers(), *PublishedServicer(desk).handlers())
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.reflection:
-            reflection.enable_server_reflection((VERIFICATION, HEALTH, reflection.SERVICE_NAME), self._server)
+            reflection.enable_server_reflection((*SERVICES[1:], HEALTH, reflection.SERVICE_NAME), self._server)
         self._stopped: asyncio.Task[bool] | None = None
 
     async def start(self) -> int:

@@ -127,7 +127,7 @@ async def stream_item(
     if request.HasField("context"):
         terms = agreed(request, request.context, caller, desk)
     elif before is not None:
-        _authorise(before.profile, before.purpose, desk.rights_of(caller))
+        authorise(before.profile, before.purpose, desk.rights_of(caller))
         check(request)
         terms = before
     else:
@@ -171,14 +171,14 @@ def refuse_without_signer(receipt_requested: bool, desk: VerificationDesk) -> No
 
 def agreed(request: Message, context: pb.VerificationContext, caller: Caller, desk: VerificationDesk) -> Terms:
     """Return the terms of `request`: 1. the caller may ask this, 2. it keeps the rules of its schema."""
-    _authorise(context.disclosure_profile, context.purpose, desk.rights_of(caller))  # 1
+    authorise(context.disclosure_profile, context.purpose, desk.rights_of(caller))  # 1
     check(request)  # 2
     return Terms(
         purpose_of(context.purpose), division_of(context.receiving_division), profile_of(context.disclosure_profile)
     )
 
 
-def _authorise(profile: int, purpose: int, rights: Rights) -> None:
+def authorise(profile: int, purpose: int, rights: Rights) -> None:
     """Return if `rights` cover profile and purpose. Numbers that no schema knows are left to its rules."""
     if rights.max_profile < profile <= max(Profile):
         raise CallerRefused(RefusalReason.PROFILE_NOT_ALLOWED)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.values import Instant
@@ -27,6 +27,10 @@ class TrustUnavailable(Exception):
         self.why = why
 
 
+def _anything(snapshot: TrustSnapshot) -> None:
+    """Find nothing wrong with a snapshot."""
+
+
 class TrustStore:
     """Holds the current snapshot. Whoever judges takes it whole, as a new pipeline."""
 
@@ -37,14 +41,22 @@ class TrustStore:
         self._files = tuple(files)
         self._environment = environment
         self._sequences: dict[Path, int] = {}
-        self.current: TrustSnapshot = self._load(at, epoch=1)
+        self.current, self._sequences = self._load(at, epoch=1)
 
-    def reload(self, *, at: Instant) -> TrustSnapshot:
-        """Load the lists anew and make them current. Raises: TrustUnavailable, and then the old ones stay."""
-        self.current = self._load(at, epoch=self.current.epoch + 1)
-        return self.current
+    def reload(self, *, at: Instant, suits: Callable[[TrustSnapshot], object] = _anything) -> TrustSnapshot:
+        """Load the lists anew and make them current.
 
-    def _load(self, at: Instant, *, epoch: int) -> TrustSnapshot:
+        `suits` is shown the new snapshot first; what it raises keeps the old ones, so that what depends on them can be
+        loaded with them or not at all.
+
+        Raises: TrustUnavailable, or what `suits` raises, and then the old ones stay.
+        """
+        snapshot, sequences = self._load(at, epoch=self.current.epoch + 1)
+        suits(snapshot)
+        self.current, self._sequences = snapshot, sequences
+        return snapshot
+
+    def _load(self, at: Instant, *, epoch: int) -> tuple[TrustSnapshot, dict[Path, int]]:
         lists = [self._read(file) for file in self._files]
         try:
             snapshot = snapshot_of(lists, epoch=epoch)
@@ -52,8 +64,7 @@ class TrustStore:
             raise TrustUnavailable(", ".join(map(str, self._files)), str(invalid)) from invalid
         if snapshot.expired(at):
             raise TrustUnavailable(", ".join(map(str, self._files)), "a trust list has expired")
-        self._sequences = {file: one.sequence for file, one in zip(self._files, lists, strict=True)}
-        return snapshot
+        return snapshot, {file: one.sequence for file, one in zip(self._files, lists, strict=True)}
 
     def _read(self, file: Path) -> TrustList:
         try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Severity = Literal["debug", "info", "warning", "error"]
-Part = Literal["config", "trust", "policy", "signer", "grpc", "http"]
+Part = Literal["config", "trust", "policy", "provinces", "lists", "signer", "grpc", "http"]
 
 Frames = tuple[str, ...]
 """Our own places in a traceback, innermost last: ``module:function:line``."""

@@ -62,6 +62,31 @@ def test_relative_paths_start_at_the_file(file: Path) -> None:
     assert config.trust.lists == (file.parent / "trust.json",)
     assert config.policy.directory == file.parent / "policy"
     assert config.receipts.signer == f"file:{file.parent / 'receipts.key.pem'}"
+    assert config.provinces is None
+    assert config.conversion is None
+    assert config.lists.files == ()
+
+
+def test_relative_paths_of_optional_sections_start_at_the_file_too(file: Path) -> None:
+    file.write_text(
+        MINIMAL
+        + """
+[provinces]
+directory = "provinces"
+[lists]
+files = ["places.jws"]
+[conversion]
+signer = "file:conversion.key.pem"
+issuer = "https://gateway.test/conversion"
+status_uri = "https://gateway.test/status"
+"""
+    )
+    config = load(file)
+    assert config.provinces is not None
+    assert config.provinces.directory == file.parent / "provinces"
+    assert config.lists.files == (file.parent / "places.jws",)
+    assert config.conversion is not None
+    assert config.conversion.signer == f"file:{file.parent / 'conversion.key.pem'}"
 
 
 def test_absolute_paths_stay(file: Path) -> None:
@@ -257,7 +282,10 @@ def test_the_example_says_what_is_required_and_what_is_default(path: str) -> Non
         assert comment[-1] == "Required."
     else:
         assert comment[-1] == f"Default: {value}"
-        assert tomllib.loads(f"it = {value}")["it"] == (str(default) if isinstance(default, Endpoint) else default)
+        written = (
+            list(default) if isinstance(default, tuple) else str(default) if isinstance(default, Endpoint) else default
+        )
+        assert tomllib.loads(f"it = {value}")["it"] == written
 
 
 def test_the_example_loads() -> None:

@@ -58,6 +58,7 @@ TABLE = {
     "gateway.config": Row(("gateway.loopback", "keys.values")),
     "gateway.rpc": Row(("gateway", "keys", "healthcode")),
     "gateway.web": Row(()),
+    "gateway.loading": Row(("gateway", "keys")),
     "gateway.app": Row(("gateway", "keys")),
     "gateway.cli": Row(("gateway", "keys")),
     "gateway.demo": Row(("gateway", "keys")),

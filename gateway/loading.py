@@ -1,0 +1,136 @@
+"""What a gateway judges with, loaded from what its configuration names: at the start, and again at each reload.
+
+Rules:
+
+- Order: trust, rules, profiles, published lists (which trust vouches for). One that cannot be loaded refuses all.
+- A reload gives a new whole or changes nothing: trust lists and published lists never go back.
+- Nothing here is asked, opened to the outside or signed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config import Config
+from gateway.places.list_store import NOTHING_PUBLISHED, ListsUnavailable, PublishedLists, load_lists
+from gateway.policy.book import PolicyBook, PolicyUnavailable
+from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
+from gateway.trust.snapshot import TrustSnapshot
+from gateway.trust.store import TrustStore, TrustUnavailable
+from gateway.values import Instant
+from gateway.watch.events import Part
+from keys.signer import Signer, SignerUnavailable, open_signer
+
+
+class StartRefused(Exception):
+    """Something cannot be loaded or opened, so the gateway does not start, or keeps what it has.
+
+    `part` is what failed, `option` what names it, `file` the file with its line where there is one, `why` is for the
+    operator.
+    """
+
+    def __init__(self, part: Part, option: str, file: str, why: str) -> None:
+        super().__init__(": ".join(word for word in (option, file, why) if word))
+        self.part: Part = part
+        self.option = option
+        self.file = file
+        self.why = why
+
+    @property
+    def where(self) -> str:
+        """The option, and the file if there is one."""
+        return f"{self.option}: {self.file}" if self.file else self.option
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All of it, in force together."""
+
+    trust: TrustSnapshot
+    policies: PolicyBook
+    provinces: ProvinceDirectory
+    published: PublishedLists
+
+
+class Loader:
+    """Loads what one configuration names."""
+
+    def __init__(self, config: Config, at: Instant) -> None:
+        """Load it for the first time. Raises: StartRefused."""
+        self._config = config
+        self._trust = load_trust(config, at)
+        self.current = self._with(self._trust.current, NOTHING_PUBLISHED, at)
+
+    def reload(self, at: Instant) -> Loaded:
+        """Load it again and make it current. Raises: StartRefused, and then what was loaded before stays."""
+        loaded = self.current
+
+        def depends_on(trust: TrustSnapshot) -> None:
+            nonlocal loaded
+            loaded = self._with(trust, self.current.published, at)
+
+        try:
+            self._trust.reload(at=at, suits=depends_on)
+        except TrustUnavailable as refused:
+            raise StartRefused("trust", "trust.lists", refused.file, refused.why) from None
+        self.current = loaded
+        return loaded
+
+    def _with(self, trust: TrustSnapshot, before: PublishedLists, at: Instant) -> Loaded:
+        config = self._config
+        return Loaded(
+            trust, load_policies(config), load_provinces(config), load_published(config, trust, at, before=before)
+        )
+
+
+def load_trust(config: Config, at: Instant) -> TrustStore:
+    """Return the trust lists of `config`. Raises: StartRefused."""
+    try:
+        return TrustStore(config.trust.lists, config.service.environment, at=at)
+    except TrustUnavailable as refused:
+        raise StartRefused("trust", "trust.lists", refused.file, refused.why) from None
+
+
+def load_policies(config: Config) -> PolicyBook:
+    """Return the rules of `config`. Raises: StartRefused."""
+    try:
+        return PolicyBook.load(config.policy.directory)
+    except PolicyUnavailable as refused:
+        raise StartRefused("policy", "policy.directory", refused.file, refused.why) from None
+
+
+def load_provinces(config: Config) -> ProvinceDirectory:
+    """Return the profiles of `config`; none if it names no folder. Raises: StartRefused."""
+    if config.provinces is None:
+        return NO_PROVINCES
+    try:
+        return ProvinceDirectory.load(config.provinces.directory)
+    except ProfilesUnavailable as refused:
+        raise StartRefused("provinces", "provinces.directory", refused.where, refused.why) from None
+
+
+def load_published(
+    config: Config, trust: TrustSnapshot, at: Instant, *, before: PublishedLists = NOTHING_PUBLISHED
+) -> PublishedLists:
+    """Return the published lists of `config`, of issuers of `trust`. Raises: StartRefused."""
+    try:
+        return load_lists(config.lists.files, trust, at, before=before)
+    except ListsUnavailable as refused:
+        raise StartRefused("lists", "lists.files", refused.file, refused.why) from None
+
+
+def load_signer(config: Config) -> Signer:
+    """Return the receipt key of `config`. Raises: StartRefused."""
+    return _signer(config.receipts.signer, "receipts.signer")
+
+
+def load_conversion_signer(config: Config) -> Signer | None:
+    """Return the key that signs converted codes, None if none are made. Raises: StartRefused."""
+    return None if config.conversion is None else _signer(config.conversion.signer, "conversion.signer")
+
+
+def _signer(uri: str, option: str) -> Signer:
+    try:
+        return open_signer(uri)
+    except SignerUnavailable as refused:
+        raise StartRefused("signer", option, "", str(refused)) from None

@@ -1,0 +1,25 @@
+"""Days. All provinces keep one time, eight hours ahead of UTC, and have no summer time (since 1991)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
+
+from gateway.values import Instant
+
+CHINA_TIME: Final = timezone(timedelta(hours=8))
+
+_FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
+
+
+def day_of(at: Instant) -> date:
+    """Return the local day of an instant."""
+    return datetime.fromtimestamp(at, UTC).astimezone(CHINA_TIME).date()
+
+
+def parse_day(text: str) -> date:
+    """Return the day that `text` names, as in 2020-02-17. Raises: ValueError if it names none of 2000 to 2100."""
+    day = date.fromisoformat(text)
+    if len(text) != len("2020-02-17") or not _FIRST <= day < _LAST:
+        raise ValueError("no day of 2000 to 2100")
+    return day
