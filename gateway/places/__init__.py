@@ -4,6 +4,7 @@ They are public data, signed by who published them, verified like any issuer's s
 asked, so nobody learns who asked.
 
 - `published_list.py`  one list: a signed JSON document, read strictly
+- `signing.py`         makes one, for who publishes
 - `list_store.py`      the lists in files: loaded together, swapped whole or not at all, never rolled back
 - `journeys.py`        was a case aboard
 - `risks.py`           how risky is a place on a day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
@@ -9,6 +10,7 @@ from gateway.values import Instant
 
 CHINA_TIME: Final = timezone(timedelta(hours=8))
 
+_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
 
 
@@ -19,7 +21,9 @@ def day_of(at: Instant) -> date:
 
 def parse_day(text: str) -> date:
     """Return the day that `text` names, as in 2020-02-17. Raises: ValueError if it names none of 2000 to 2100."""
+    if not _WRITTEN.fullmatch(text):
+        raise ValueError("not written as a day")
     day = date.fromisoformat(text)
-    if len(text) != len("2020-02-17") or not _FIRST <= day < _LAST:
+    if not _FIRST <= day < _LAST:
         raise ValueError("no day of 2000 to 2100")
     return day

@@ -231,7 +231,7 @@ class _Reader:
         self._document = document
 
     def fault(self, path: Path, why: str) -> ListInvalid:
-        return ListInvalid(_written(path), why, line_of_json(self._document.decode("utf-8"), path))
+        return ListInvalid(_written(path), why, line_of_json(self._document.decode("utf-8"), path) or 1)
 
     def members(
         self, value: object, path: Path, required: frozenset[str], *, optional: frozenset[str] = frozenset()
