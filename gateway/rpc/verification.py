@@ -99,18 +99,11 @@ async def verify_codes(
     """
     terms = agreed(request, request.context, caller, desk)
     response = pb.VerifyCodesResponse()
-    turn_ends = monotonic() + SLICE_S
-    async with asyncio.TaskGroup() as asking:
-        for done, item in enumerate(request.items, start=1):
-            verdict = response.verdicts.add()
-            found = desk.pipeline.verify(item.code, at=at, division=terms.division)
-            if isinstance(found, Decision):
-                _fill(verdict, found, item.request_id, terms, desk)
-            else:
-                asking.create_task(_ask_and_fill(verdict, found, item.request_id, terms, at, desk))
-            if done % SLICE == 0 or monotonic() >= turn_ends:
-                await asyncio.sleep(0)
-                turn_ends = monotonic() + SLICE_S
+    try:
+        async with asyncio.TaskGroup() as asking:
+            await _judge_each(request, response, terms, at, desk, asking)
+    except ExceptionGroup as failed:  # the group's wrapping is no news to the caller: the failure itself has its row
+        raise failed.exceptions[0] from None
     return response
 
 
@@ -184,6 +177,27 @@ def authorise(profile: int, purpose: int, rights: Rights) -> None:
         raise CallerRefused(RefusalReason.PROFILE_NOT_ALLOWED)
     if purpose not in rights.purposes and 0 < purpose <= max(Purpose):
         raise CallerRefused(RefusalReason.PURPOSE_NOT_ALLOWED)
+
+
+async def _judge_each(
+    request: pb.VerifyCodesRequest,
+    response: pb.VerifyCodesResponse,
+    terms: Terms,
+    at: Instant,
+    desk: VerificationDesk,
+    asking: asyncio.TaskGroup,
+) -> None:
+    turn_ends = monotonic() + SLICE_S
+    for done, item in enumerate(request.items, start=1):
+        verdict = response.verdicts.add()
+        found = desk.pipeline.verify(item.code, at=at, division=terms.division)
+        if isinstance(found, Decision):
+            _fill(verdict, found, item.request_id, terms, desk)
+        else:
+            asking.create_task(_ask_and_fill(verdict, found, item.request_id, terms, at, desk))
+        if done % SLICE == 0 or monotonic() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = monotonic() + SLICE_S
 
 
 async def _ask_and_fill(

@@ -218,7 +218,7 @@ def test_bytes_that_are_no_protocol_do_not_come_out(site: Site) -> None:
 class Talkative:
     """A pipeline that dies with what it was given in its exception, chained and noted."""
 
-    def verify(self, code: bytes, *, at: Instant, division: object) -> Decision:
+    def verify(self, code: bytes, *, at: Instant, division: object, way: object = None) -> Decision:
         try:
             raise KeyError(code.decode())
         except KeyError as inner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 
@@ -15,13 +15,16 @@ from gateway.values import (
     Caller,
     CodeState,
     Decision,
+    DisplayedCode,
     DivisionCode,
     Format,
     Instant,
     IssuerId,
     Measure,
+    OpaqueCode,
     Profile,
     Purpose,
+    Way,
 )
 
 AT = Instant(1_600_000_000.25)
@@ -31,13 +34,29 @@ CANARY = "Zhang Wei 330102199001011234"
 
 @dataclass
 class FakePipeline:
-    """b"green:<issuer>" passes, b"bug" fails with the canary in the text, b"not ready" cannot be judged."""
+    """Judges by the code's bytes alone.
+
+    - b"green:<issuer>" passes, b"bug" fails with the canary in the text, b"not ready" cannot be judged
+    - b"ask:<issuer>" is opaque: its issuer answers green once `let_answer(issuer)` was called, unavailable if the time
+      is up before that. The issuer "at-once" answers at once, "bug" fails, "deaf" never answers, whatever the time.
+    """
 
     seen: list[tuple[bytes, Instant, DivisionCode | None]] = field(default_factory=list)
+    ways: list[Way] = field(default_factory=list)
+    shown: list[DisplayedCode] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[tuple[str, float]] = field(default_factory=list)
+    """(issuer, seconds it may take), as the questions were put."""
+    waiting: int = 0
+    """Questions under way."""
+    most_waiting: int = 0
+    _answers: dict[str, asyncio.Event] = field(default_factory=dict)
 
-    def verify(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
+    def verify(
+        self, code: bytes, *, at: Instant, division: DivisionCode | None, way: Way = Way.VERIFY
+    ) -> Decision | OpaqueCode:
         self.seen.append((code, at, division))
+        self.ways.append(way)
         self.first.set()
         if code == b"bug":
             raise KeyError(CANARY)
@@ -47,28 +66,69 @@ class FakePipeline:
             return _stopped(Reason.EMPTY_CODE, at)
         if len(code) > 32_768:
             return _stopped(Reason.TOO_LARGE, at)
+        if code.startswith(b"ask:"):
+            issuer = code.removeprefix(b"ask:").decode()
+            return OpaqueCode(IssuerId(issuer), DivisionCode("520000"), code.decode(), issuer)
         if not code.startswith(b"green:"):
             return _stopped(Reason.UNRECOGNISED, at)
-        return Decision(
-            Measure.PASS if division else Measure.MANUAL,
-            (Reason.STATE_GREEN if division else Reason.NO_RULES, Reason.NOT_PUBLISHED),
-            at,
-            None if division else Step.POLICY,
-            Format.NATIVE,
-            CodeState.GREEN,
-            IssuerId(code.removeprefix(b"green:").decode()),
-            DivisionCode("520100"),
-            Assurance.SCANNED_SIGNED,
-            Instant(at - 90.5),
-            90.5,
-            Instant(at + 3600),
-            "330000-1" if division else None,
-        )
+        return _green(code.removeprefix(b"green:").decode(), at, division)
+
+    def let_answer(self, *issuers: str) -> None:
+        """Let these issuers answer from now on."""
+        for issuer in issuers:
+            self._answer_of(issuer).set()
+
+    async def ask_issuer(
+        self, code: OpaqueCode, *, at: Instant, division: DivisionCode | None, time_left: float, way: Way = Way.VERIFY
+    ) -> Decision:
+        self.asked.append((code.issuer, time_left))
+        self.ways.append(way)
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        try:
+            if code.issuer == "bug":
+                raise KeyError(CANARY)
+            if code.issuer != "at-once":
+                await asyncio.wait_for(
+                    self._answer_of(code.issuer).wait(), None if code.issuer == "deaf" else time_left
+                )
+        except TimeoutError:
+            return _stopped(Reason.UPSTREAM_UNAVAILABLE, at, Format.OPAQUE)
+        finally:
+            self.waiting -= 1
+        return replace(_green(code.issuer, at, division), format=Format.OPAQUE, assurance=Assurance.SCANNED_ONLINE)
+
+    def assess(self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None) -> Decision:
+        self.shown.append(code)
+        if code.word != "green":
+            return replace(_stopped(Reason.UNKNOWN_STATE, at, Format.OPAQUE), assurance=Assurance.DISPLAYED)
+        return replace(_green("shown", at, division), format=Format.OPAQUE, assurance=Assurance.DISPLAYED)
+
+    def _answer_of(self, issuer: str) -> asyncio.Event:
+        return self._answers.setdefault(issuer, asyncio.Event())
 
 
-def _stopped(reason: Reason, at: Instant) -> Decision:
+def _green(issuer: str, at: Instant, division: DivisionCode | None) -> Decision:
+    return Decision(
+        Measure.PASS if division else Measure.MANUAL,
+        (Reason.STATE_GREEN if division else Reason.NO_RULES, Reason.NOT_PUBLISHED),
+        at,
+        None if division else Step.POLICY,
+        Format.NATIVE,
+        CodeState.GREEN,
+        IssuerId(issuer),
+        DivisionCode("520100"),
+        Assurance.SCANNED_SIGNED,
+        Instant(at - 90.5),
+        90.5,
+        Instant(at + 3600),
+        "330000-1" if division else None,
+    )
+
+
+def _stopped(reason: Reason, at: Instant, found: Format = Format.UNKNOWN) -> Decision:
     row = REASONS[reason]
-    return Decision(Measure[row.effect.value], (reason,), at, row.step, Format.UNKNOWN)
+    return Decision(Measure[row.effect.value], (reason,), at, row.step, found)
 
 
 class FakeReceipts:

@@ -9,8 +9,8 @@ from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.disclosure import GateDisclosure, StaffDisclosure
-from gateway.errors import Reason
-from gateway.rpc.convert import division_of, fill_time, fill_verdict, profile_of, purpose_of
+from gateway.errors import Reason, RequestInvalid
+from gateway.rpc.convert import division_of, fill_time, fill_verdict, profile_of, purpose_of, time_of
 from gateway.values import (
     Assurance,
     CodeState,
@@ -21,6 +21,7 @@ from gateway.values import (
     Measure,
     Profile,
     Purpose,
+    ReasonClass,
 )
 
 AT = Instant(1_600_000_000.123456)
@@ -37,9 +38,12 @@ STAFF = StaffDisclosure(
     1.123456,
     Instant(1_600_086_400.0),
     "330000-7",
+    ReasonClass.YELLOW_MEDIUM_RISK_AREA,
+    "a stay in a medium-risk area",
+    DivisionCode("520000"),
 )
 NOTHING_PROVEN = StaffDisclosure(
-    Measure.MANUAL, (Reason.UNRECOGNISED,), AT, CodeState.UNKNOWN, None, None, Format.UNKNOWN, *[None] * 5
+    Measure.MANUAL, (Reason.UNRECOGNISED,), AT, CodeState.UNKNOWN, None, None, Format.UNKNOWN, *[None] * 8
 )
 
 
@@ -81,6 +85,9 @@ def test_staff_is_told_each_field_and_nothing_else() -> None:
             status_age=Duration(seconds=1, nanos=123_456_000),
             valid_until_time=Timestamp(seconds=1_600_086_400),
             rule_version="330000-7",
+            reason_class=verdict_pb2.REASON_CLASS_YELLOW_MEDIUM_RISK_AREA,
+            issuer_meaning="a stay in a medium-risk area",
+            origin_division="520000",
         ),
     )
 
@@ -127,3 +134,32 @@ def test_unset_is_the_least() -> None:
     assert division_of("330100") == "330100"
     with pytest.raises(ValueError, match="0"):
         purpose_of(0)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "instant"),
+    [
+        (None, None),
+        (Timestamp(seconds=1_600_000_000, nanos=500_000_000), 1_600_000_000.5),
+        (Timestamp(seconds=946_684_800), 946_684_800.0),
+    ],
+)
+def test_a_time_that_a_checker_saw_is_an_instant(stamp: Timestamp | None, instant: float | None) -> None:
+    assert time_of(pb.AssessDisplayedCodeRequest(displayed_time=stamp), "displayed_time") == instant
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        Timestamp(),
+        Timestamp(seconds=946_684_799),
+        Timestamp(seconds=4_102_444_801),
+        Timestamp(seconds=-(1 << 62)),
+        Timestamp(seconds=1_600_000_000, nanos=1_000_000_000),
+        Timestamp(seconds=1_600_000_000, nanos=-1),
+    ],
+)
+def test_what_is_no_time_of_this_century_is_named(stamp: Timestamp) -> None:
+    with pytest.raises(RequestInvalid) as caught:
+        time_of(pb.AssessDisplayedCodeRequest(displayed_time=stamp), "displayed_time")
+    assert caught.value.field == "displayed_time"
