@@ -1,13 +1,14 @@
 """The trust room's second and third door: codes that carry no signature.
 
 - An opaque code is authenticated by its issuer's answer, over a connection that its profile pins.
+- A word is read as the system means it that said it: the national platform's "10" is no province's "10".
 - A displayed code is authenticated by nothing: its assurance says so, and only rules that name it let it through.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -43,11 +44,16 @@ def answered(code: OpaqueCode, answer: OnlineAnswer, known: OnlineIssuers) -> Au
 
     Does not check: that the answer came from there; the connector did.
 
-    Raises: CodeStopped with ISSUER_NOT_CONNECTED if the issuer is none that can be asked.
+    Raises: CodeStopped with ISSUER_NOT_CONNECTED if the issuer, or who answered in its place, cannot be asked.
     """
     issuer = known.issuers.get(code.issuer)
     if issuer is None:
         raise CodeStopped(Reason.ISSUER_NOT_CONNECTED)
+    if answer.answered_by is not None and answer.answered_by != code.issuer:
+        speaker = known.issuers.get(answer.answered_by)
+        if speaker is None:
+            raise CodeStopped(Reason.ISSUER_NOT_CONNECTED)
+        issuer = replace(issuer, states=speaker.states, meanings=speaker.meanings)
     claimed = ClaimedCode(
         Format.OPAQUE,
         code.issuer,
