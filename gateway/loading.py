@@ -16,7 +16,7 @@ from gateway.places.list_store import NOTHING_PUBLISHED, ListsUnavailable, Publi
 from gateway.policy.book import PolicyBook, PolicyUnavailable
 from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.trust.store import TrustStore, TrustUnavailable
+from gateway.trust.store import LoadedTrust, TrustStore, TrustUnavailable
 from gateway.values import Instant
 from gateway.watch.events import Part
 from keys.signer import Signer, SignerUnavailable, open_signer
@@ -44,12 +44,17 @@ class StartRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All of it, in force together."""
+    """All of it, loaded together."""
 
-    trust: TrustSnapshot
+    lists: LoadedTrust
     policies: PolicyBook
     provinces: ProvinceDirectory
     published: PublishedLists
+
+    @property
+    def trust(self) -> TrustSnapshot:
+        """What the trust lists say."""
+        return self.lists.snapshot
 
 
 class Loader:
@@ -59,28 +64,25 @@ class Loader:
         """Load it for the first time. Raises: StartRefused."""
         self._config = config
         self._trust = load_trust(config, at)
-        self.current = self._with(self._trust.current, NOTHING_PUBLISHED, at)
+        self.current = self._with(self._trust.held, NOTHING_PUBLISHED, at)
 
-    def reload(self, at: Instant) -> Loaded:
-        """Load it again and make it current. Raises: StartRefused, and then what was loaded before stays."""
-        loaded = self.current
-
-        def depends_on(trust: TrustSnapshot) -> None:
-            nonlocal loaded
-            loaded = self._with(trust, self.current.published, at)
-
+    def load(self, at: Instant) -> Loaded:
+        """Return all of it as it is on disk, not yet in force. Raises: StartRefused."""
         try:
-            self._trust.reload(at=at, suits=depends_on)
+            lists = self._trust.load(at=at)
         except TrustUnavailable as refused:
             raise StartRefused("trust", "trust.lists", refused.file, refused.why) from None
-        self.current = loaded
-        return loaded
+        return self._with(lists, self.current.published, at)
 
-    def _with(self, trust: TrustSnapshot, before: PublishedLists, at: Instant) -> Loaded:
+    def adopt(self, loaded: Loaded) -> None:
+        """Put what `load` returned in force."""
+        self._trust.adopt(loaded.lists)
+        self.current = loaded
+
+    def _with(self, lists: LoadedTrust, before: PublishedLists, at: Instant) -> Loaded:
         config = self._config
-        return Loaded(
-            trust, load_policies(config), load_provinces(config), load_published(config, trust, at, before=before)
-        )
+        published = load_published(config, lists.snapshot, at, before=before)
+        return Loaded(lists, load_policies(config), load_provinces(config), published)
 
 
 def load_trust(config: Config, at: Instant) -> TrustStore:

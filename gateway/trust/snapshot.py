@@ -27,7 +27,7 @@ from keys.revocation import RevocationList
 from keys.ring import KeyRing
 from keys.trust_list import IssuerRecord, RefusedKey, TrustList
 
-SIGNED_FORMATS = frozenset(found for found in Format if found is not Format.UNKNOWN)
+SIGNED_FORMATS = frozenset(Format) - {Format.UNKNOWN, Format.OPAQUE}
 
 
 @dataclass(frozen=True, slots=True)

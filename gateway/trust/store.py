@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.values import Instant
@@ -27,8 +28,12 @@ class TrustUnavailable(Exception):
         self.why = why
 
 
-def _anything(snapshot: TrustSnapshot) -> None:
-    """Find nothing wrong with a snapshot."""
+@dataclass(frozen=True, slots=True)
+class LoadedTrust:
+    """Lists that were loaded together."""
+
+    snapshot: TrustSnapshot
+    sequences: Mapping[Path, int]
 
 
 class TrustStore:
@@ -40,33 +45,32 @@ class TrustStore:
             raise TrustUnavailable("trust.lists", "no trust list is configured")
         self._files = tuple(files)
         self._environment = environment
-        self._sequences: dict[Path, int] = {}
-        self.current, self._sequences = self._load(at, epoch=1)
+        self.held = self._load(at, {}, epoch=1)
 
-    def reload(self, *, at: Instant, suits: Callable[[TrustSnapshot], object] = _anything) -> TrustSnapshot:
-        """Load the lists anew and make them current.
+    @property
+    def current(self) -> TrustSnapshot:
+        """The snapshot in force."""
+        return self.held.snapshot
 
-        `suits` is shown the new snapshot first; what it raises keeps the old ones, so that what depends on them can be
-        loaded with them or not at all.
+    def load(self, *, at: Instant) -> LoadedTrust:
+        """Return the lists as they are on disk, not yet in force. Raises: TrustUnavailable."""
+        return self._load(at, self.held.sequences, epoch=self.current.epoch + 1)
 
-        Raises: TrustUnavailable, or what `suits` raises, and then the old ones stay.
-        """
-        snapshot, sequences = self._load(at, epoch=self.current.epoch + 1)
-        suits(snapshot)
-        self.current, self._sequences = snapshot, sequences
-        return snapshot
+    def adopt(self, loaded: LoadedTrust) -> None:
+        """Put what `load` returned in force."""
+        self.held = loaded
 
-    def _load(self, at: Instant, *, epoch: int) -> tuple[TrustSnapshot, dict[Path, int]]:
-        lists = [self._read(file) for file in self._files]
+    def _load(self, at: Instant, before: Mapping[Path, int], *, epoch: int) -> LoadedTrust:
+        lists = {file: self._read(file, before.get(file, 0)) for file in self._files}
         try:
-            snapshot = snapshot_of(lists, epoch=epoch)
+            snapshot = snapshot_of(lists.values(), epoch=epoch)
         except ValueError as invalid:
             raise TrustUnavailable(", ".join(map(str, self._files)), str(invalid)) from invalid
         if snapshot.expired(at):
             raise TrustUnavailable(", ".join(map(str, self._files)), "a trust list has expired")
-        return snapshot, {file: one.sequence for file, one in zip(self._files, lists, strict=True)}
+        return LoadedTrust(snapshot, {file: one.sequence for file, one in lists.items()})
 
-    def _read(self, file: Path) -> TrustList:
+    def _read(self, file: Path, held: int) -> TrustList:
         try:
             found = parse_trust_list(file.read_bytes())
         except OSError as unreadable:
@@ -75,7 +79,6 @@ class TrustStore:
             raise TrustUnavailable(str(file), str(invalid)) from invalid
         if found.environment is not self._environment:
             raise TrustUnavailable(str(file), f"is a {found.environment} list, this gateway is {self._environment}")
-        held = self._sequences.get(file)
-        if held is not None and found.sequence < held:
+        if found.sequence < held:
             raise TrustUnavailable(str(file), f"sequence {found.sequence} is older than the {held} that is held")
         return found

@@ -87,16 +87,19 @@ def test_a_reload_that_fails_keeps_what_is_in_force(file: Path, content: bytes) 
     before = store.current
     file.write_bytes(content)
     with pytest.raises(TrustUnavailable):
-        store.reload(at=AT)
+        store.load(at=AT)
     assert store.current is before
 
 
 def test_a_reload_raises_the_epoch(file: Path) -> None:
     store = TrustStore([file], Environment.TEST, at=AT)
     file.write_bytes(document(sequence=2))
-    reloaded = store.reload(at=Instant(AT + 5))
-    assert reloaded.epoch == 2
-    assert store.current is reloaded
+    before = store.current
+    loaded = store.load(at=Instant(AT + 5))
+    assert store.current is before
+    store.adopt(loaded)
+    assert store.current.epoch == 2
+    assert store.current is loaded.snapshot
 
 
 def test_of_two_revocation_lists_for_a_key_the_newer_counts() -> None:
