@@ -7,6 +7,7 @@ Rules:
 - each text has one form, below; none can hold a name, white space, or anything that is not ASCII
 - the live status is pointed at by an https address and a number; a status of another kind is refused, not skipped
 - the holder is bound by the thumbprint of a key, or by a commitment, or not at all
+- a code may be for one division only; one that names the code that it was made from must be
 
 A claim that is not listed here is ignored. How long a code lives is not judged here.
 """
@@ -18,7 +19,17 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from gateway.errors import CodeUnreadable, Reason
-from gateway.values import Algorithm, ClaimedCode, DivisionCode, Format, Instant, IssuerId, KeyId, StatusPointer
+from gateway.values import (
+    Algorithm,
+    ClaimedCode,
+    DivisionCode,
+    Format,
+    Instant,
+    IssuerId,
+    KeyId,
+    Origin,
+    StatusPointer,
+)
 from keys.values import EARLIEST, LATEST
 
 JWS_TYPE: Final = "hcg+jwt"
@@ -45,6 +56,8 @@ _state_form = re.compile(_STATE).fullmatch
 _id_form = re.compile(_ID).fullmatch
 _all_forms = re.compile(f"{_ISSUER} {_DIVISION} {_STATE} {_ID}").fullmatch
 """The four that are always there, side by side: none of them can hold the blank between them."""
+_origin_division_form = re.compile(f"{_DIVISION}|[A-Z]{{2}}").fullmatch
+"""A code of a foreign issuer may be converted too."""
 _digest_form = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]").fullmatch
 _address_form = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~:/?@!$&'()*+,;=%-]*)?").fullmatch
 _key_id_form = re.compile(rb"[!-~]{1,64}").fullmatch
@@ -71,6 +84,11 @@ class NativeClaims(NamedTuple):
     """SHA-256 thumbprint of the holder's JWK (RFC 7638), base64url."""
     holder_commitment: str | None = None
     """32 bytes that only the holder can open, base64url."""
+    audience: str | None = None
+    """The one division that the code is for."""
+    origin_issuer: str | None = None
+    """Of a converted code: who issued the code that it was made from."""
+    origin_division: str | None = None
 
     def __repr__(self) -> str:
         """Show what concerns nobody in person."""
@@ -90,6 +108,9 @@ def check_claims(
     status_index: object = None,
     holder_key: object = None,
     holder_commitment: object = None,
+    audience: object = None,
+    origin_issuer: object = None,
+    origin_division: object = None,
 ) -> NativeClaims:
     """Return the claims if they keep the rules above. Arguments as in `NativeClaims`; None is an absent claim.
 
@@ -98,6 +119,7 @@ def check_claims(
     3. the optional texts
     4. the status pointer, whole or absent
     5. at most one binding
+    6. the origin, whole or absent, and not without an audience
 
     Raises: CodeUnreadable with MISSING_CLAIM, BAD_CLAIM or TIME_OUT_OF_RANGE.
     """
@@ -135,6 +157,14 @@ def check_claims(
     # 5
     if holder_key is not None and holder_commitment is not None:
         raise CodeUnreadable(Reason.BAD_CLAIM, "hcm")
+    # 6
+    if audience is not None:
+        audience = _text(audience, _division_form, "aud")
+    if origin_issuer is not None or origin_division is not None:
+        origin_issuer = _text(origin_issuer, _issuer_form, "org iss")
+        origin_division = _text(origin_division, _origin_division_form, "org div")
+        if audience is None:
+            raise CodeUnreadable(Reason.MISSING_CLAIM, "aud")
     return NativeClaims(
         issuer,
         division,
@@ -148,7 +178,23 @@ def check_claims(
         status_index,
         holder_key,
         holder_commitment,
+        audience,
+        origin_issuer,
+        origin_division,
     )
+
+
+def read_origin(origin: object) -> tuple[object, object]:
+    """Return issuer and division that an origin claim names, not yet checked.
+
+    Raises: CodeUnreadable with BAD_CLAIM (not an object) or MISSING_CLAIM.
+    """
+    if not isinstance(origin, dict):
+        raise CodeUnreadable(Reason.BAD_CLAIM, "org")
+    issuer, division = origin.get("iss"), origin.get("div")
+    if issuer is None or division is None:
+        raise CodeUnreadable(Reason.MISSING_CLAIM, "org")
+    return issuer, division
 
 
 def read_status_list(status: object) -> tuple[object, object]:
@@ -199,7 +245,8 @@ def claimed_code(
     signature: bytes,
 ) -> ClaimedCode:
     """Put checked claims and their envelope into the one type that every format gives."""
-    issuer, division, state, issued, expires, code_id, starts, subject, uri, index, holder_key, commitment = claims
+    issuer, division, state, issued, expires, code_id, starts, subject, uri, index, holder_key, commitment = claims[:12]
+    audience, origin_issuer, origin_division = claims[12:]
     holder_binding = None
     if holder_key is not None:
         holder_binding = KEY_THUMBPRINT + holder_key
@@ -224,6 +271,10 @@ def claimed_code(
         None if uri is None or index is None else StatusPointer(uri, index),
         None,
         obstacle,
+        audience=None if audience is None else DivisionCode(audience),
+        origin=None
+        if origin_issuer is None or origin_division is None
+        else Origin(IssuerId(origin_issuer), DivisionCode(origin_division)),
     )
 
 

@@ -25,6 +25,7 @@ from .native_claims import (
     check_key_id,
     claimed_code,
     read_member,
+    read_origin,
     read_status_list,
 )
 
@@ -32,6 +33,7 @@ HEADER_TYPE: Final = 16
 
 ISSUER: Final = 1
 SUBJECT: Final = 2
+AUDIENCE: Final = 3
 EXPIRE_TIME: Final = 4
 NOT_BEFORE: Final = 5
 ISSUE_TIME: Final = 6
@@ -41,6 +43,7 @@ STATUS: Final = 65_535
 DIVISION: Final = -65_537
 STATE: Final = -65_538
 COMMITMENT: Final = -65_539
+ORIGIN: Final = -65_540
 
 DIGEST_BYTES: Final = 32
 
@@ -91,6 +94,7 @@ def read(code: bytes) -> ClaimedCode:
     # 5
     claim = payload.get
     status_uri, status_index = read_status_list(payload[STATUS]) if STATUS in payload else (None, None)
+    origin_issuer, origin_division = read_origin(payload[ORIGIN]) if ORIGIN in payload else (None, None)
     claims = check_claims(
         claim(ISSUER),
         claim(DIVISION),
@@ -104,6 +108,9 @@ def read(code: bytes) -> ClaimedCode:
         status_index,
         _digest(read_member(payload[CONFIRMATION], "jkt", "cnf"), "cnf") if CONFIRMATION in payload else None,
         _digest(payload[COMMITMENT], "hcm") if COMMITMENT in payload else None,
+        claim(AUDIENCE),
+        origin_issuer,
+        origin_division,
     )
     return claimed_code(
         claims,

@@ -59,6 +59,10 @@ def encode_jws(claims: NativeClaims, *, key_id: KeyId, algorithm: Algorithm, sig
         payload["cnf"] = {"jkt": said.holder_key}
     if said.holder_commitment is not None:
         payload["hcm"] = said.holder_commitment
+    if said.audience is not None:
+        payload["aud"] = said.audience
+    if said.origin_issuer is not None:
+        payload["org"] = _origin(said)
     signing_input = f"{_segment(header)}.{_segment(payload)}"
     token = f"{signing_input}.{_base64url(sign(signing_input.encode('ascii')))}"
     if len(token) > MAX_JWS_BYTES:
@@ -98,6 +102,10 @@ def encode_qr(claims: NativeClaims, *, key_id: KeyId, algorithm: Algorithm, sign
         payload[native_cwt.CONFIRMATION] = {"jkt": base64url_decode(said.holder_key.encode("ascii"))}
     if said.holder_commitment is not None:
         payload[native_cwt.COMMITMENT] = base64url_decode(said.holder_commitment.encode("ascii"))
+    if said.audience is not None:
+        payload[native_cwt.AUDIENCE] = said.audience
+    if said.origin_issuer is not None:
+        payload[native_cwt.ORIGIN] = _origin(said)
     message = cose.encode_sign1(header, cbor.encode(payload), sign)
     text = QR_PREFIX + base45.encode(message)
     if len(text) > MAX_QR_BYTES:
@@ -107,6 +115,10 @@ def encode_qr(claims: NativeClaims, *, key_id: KeyId, algorithm: Algorithm, sign
 
 def _status(said: NativeClaims) -> dict[str, dict[str, object]]:
     return {"status_list": {"idx": said.status_index, "uri": said.status_uri}}
+
+
+def _origin(said: NativeClaims) -> dict[str, object]:
+    return {"div": said.origin_division, "iss": said.origin_issuer}
 
 
 def _segment(value: dict[str, str] | dict[str, object]) -> str:

@@ -22,6 +22,7 @@ from .native_claims import (
     check_key_id,
     claimed_code,
     read_member,
+    read_origin,
     read_status_list,
 )
 
@@ -62,6 +63,7 @@ def read(token: bytes) -> ClaimedCode:
     # 4
     claim = payload.get
     status_uri, status_index = read_status_list(payload["status"]) if "status" in payload else (None, None)
+    origin_issuer, origin_division = read_origin(payload["org"]) if "org" in payload else (None, None)
     claims = check_claims(
         claim("iss"),
         claim("div"),
@@ -75,6 +77,9 @@ def read(token: bytes) -> ClaimedCode:
         status_index,
         read_member(payload["cnf"], "jkt", "cnf") if "cnf" in payload else None,
         claim("hcm"),
+        claim("aud"),
+        origin_issuer,
+        origin_division,
     )
     return claimed_code(
         claims,

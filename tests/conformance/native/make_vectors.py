@@ -99,6 +99,19 @@ BOUND = LEAST._replace(
     code_id="4r3-8xBC",
     holder_commitment=_base64url(hashlib.sha256(b"the holder's secret").digest()),
 )
+CONVERTED = NativeClaims(
+    issuer="https://interop.zhejiang.example",
+    division="330000",
+    state="green",
+    issue_time=1_600_000_000,
+    expire_time=1_600_014_400,
+    code_id="nX2-7wABq0Zk",
+    status_uri="https://interop.zhejiang.example/status/Xy3_-aQ9",
+    status_index=77_001,
+    audience="330000",
+    origin_issuer="https://code.guizhou.example",
+    origin_division="520000",
+)
 
 
 def _accepted(name: str, claims: NativeClaims, key: TestKey) -> dict[str, object]:
@@ -155,6 +168,9 @@ def _refused(key: TestKey) -> list[dict[str, str]]:
         jws("a state in capitals", "BAD_CLAIM", payload=body.replace("green", "GREEN")),
         jws("a name as subject", "BAD_CLAIM", payload=body[:-1] + ',"sub":"Any Person"}'),
         jws("a null", "BAD_CLAIM", payload=body[:-1] + ',"sub":null}'),
+        jws("for a division that is none", "BAD_CLAIM", payload=body[:-1] + ',"aud":"33"}'),
+        jws("an origin for anybody", "MISSING_CLAIM", payload=body[:-1] + ',"org":{"iss":"a","div":"520000"}}'),
+        jws("an origin without issuer", "MISSING_CLAIM", payload=body[:-1] + ',"aud":"330000","org":{"div":"520000"}}'),
         jws("another status mechanism", "BAD_CLAIM", payload=body[:-1] + ',"status":{"other":{}}}'),
         qr("no type", "WRONG_TYPE", {1: -8, 4: b"gz-ed-1"}, cwt),
         qr("no algorithm", "BAD_ENVELOPE", {4: b"gz-ed-1", 16: "hcg+cwt"}, cwt),
@@ -162,6 +178,7 @@ def _refused(key: TestKey) -> list[dict[str, str]]:
         qr("no state", "MISSING_CLAIM", cose_head, {label: value for label, value in cwt.items() if label != -65538}),
         qr("expiry with a fraction", "TIME_OUT_OF_RANGE", cose_head, {**cwt, 4: 1_600_086_400.5}),
         qr("a code id as text", "BAD_CLAIM", cose_head, {**cwt, 7: "3q2-7wAB"}),
+        qr("an origin as text", "BAD_CLAIM", cose_head, {**cwt, 3: "330000", -65540: "https://code.guizhou.example"}),
         qr("too much for a symbol", "TOO_LARGE", cose_head, {**cwt, 99: "x" * 200}),
     ]
 
@@ -177,6 +194,7 @@ def make_vectors() -> dict[str, object]:
             _accepted("full", FULL, es256),
             _accepted("bound by a commitment", BOUND, ed25519_),
             _accepted("full, Ed25519", FULL._replace(issuer=LEAST.issuer, division=LEAST.division), ed25519_),
+            _accepted("converted", CONVERTED, es256),
         ],
         "refused": _refused(ed25519_),
     }

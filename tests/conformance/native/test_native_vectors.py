@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
 from gateway.errors import CodeUnreadable, Reason
 from gateway.formats import read_code, recognise
-from gateway.values import ClaimedCode, Format, StatusPointer
+from gateway.values import ClaimedCode, Format, Origin, StatusPointer
 from keys.strict import base64url_decode
 from tests.conformance.native import make_vectors
 
@@ -61,6 +61,9 @@ def test_accepted(vector: dict[str, Any], spelling: str) -> None:
     binding = "jkt:" + said["holder_key"] if "holder_key" in said else None
     binding = "hcm:" + said["holder_commitment"] if "holder_commitment" in said else binding
     assert claimed.holder_binding == binding
+    assert claimed.audience == said.get("audience")
+    origin = Origin(said["origin_issuer"], said["origin_division"]) if "origin_issuer" in said else None
+    assert claimed.origin == origin
     assert claimed.algorithm == vector["algorithm"]
     assert spelling == "jws" or len(code) < 512
 

@@ -31,6 +31,15 @@ FULL = CLAIMS._replace(
     status_index=4_294_967_295,
     holder_key=DIGEST,
 )
+CONVERTED = CLAIMS._replace(
+    issuer="https://interop.zj.example",
+    division="330000",
+    status_uri="https://interop.zj.example/status/Xy3_-aQ9",
+    status_index=77_001,
+    audience="330000",
+    origin_issuer="https://code.gz.example",
+    origin_division="520000",
+)
 
 
 def sign(message: bytes) -> bytes:

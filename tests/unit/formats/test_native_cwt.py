@@ -63,7 +63,7 @@ def test_other_numbers_of_the_same_algorithm() -> None:
 def test_unknown_claims_and_an_unprotected_header_are_ignored() -> None:
     said = read(qr())
     odd = read(
-        qr_of(payload=cbor.encode({**CWT, 3: "x", -260: {1: {}}, "name": [1]}), unprotected={4: b"other", 33: b"x"})
+        qr_of(payload=cbor.encode({**CWT, 38: "x", -260: {1: {}}, "name": [1]}), unprotected={4: b"other", 33: b"x"})
     )
     assert odd.key_id == said.key_id
     assert odd.code_id == said.code_id

@@ -85,7 +85,7 @@ def test_the_longest_and_the_shortest(state: str) -> None:
 
 
 def test_unknown_claims_and_parameters_are_ignored() -> None:
-    assert read(jws_with(name="Anyperson", aud=["x"], x={"y": [1.5, None]})).code_id == FULL.code_id
+    assert read(jws_with(name="Anyperson", azp=["x"], x={"y": [1.5, None]})).code_id == FULL.code_id
     pointed = read(jws_with(status={"status_list": {"idx": 0, "uri": "https://s.example", "x": 1}, "other": {}}))
     assert pointed.status_pointer == StatusPointer("https://s.example", 0)
     hostile = jws_header(jku="https://evil.example", x5c=["x"], jwk={}, cty="JWT")
