@@ -1,0 +1,86 @@
+"""Values as CertLogic sees them: truthy and falsy, same and not, integers, and what lies at the end of a path.
+
+- falsy: false, null, 0, "", [], {}; truthy: every other boolean, integer, text, array, object
+- a number with a fraction, a date-time, and whatever JSON does not have, is neither: using it as a truth fails
+- 42.0 is the integer 42; a boolean is no integer
+- two arrays, two objects or two date-times are the same only if they are one and the same: implementations differ on
+  two equal ones, so that comparing them fails
+- reading beyond what is there gives null; an integer in a path reads an array, any other name an object
+
+Source: CertLogic specification 1.3.3, "Values" and "Data access".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from .terms import Evaluate, EvaluationFailed, Path
+
+LARGEST_INTEGER: Final = 2**53 - 1
+"""Integers are those that every JSON reader keeps exactly (RFC 7493, 2.2)."""
+
+TRUTHFUL: Final = frozenset({bool, type(None), int, str, list, dict})
+"""The types whose truth is Python's own."""
+_COMPOSITE: Final = frozenset({list, dict, datetime})
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def truth(value: object, path: Path) -> bool:
+    """Tell whether `value` is truthy. Raises: EvaluationFailed if it is neither truthy nor falsy."""
+    if type(value) in TRUTHFUL:
+        return bool(value)
+    if type(value) is float and value.is_integer():
+        return value != 0
+    raise EvaluationFailed(path, "is neither truthy nor falsy")
+
+
+def same(one: object, other: object, path: Path) -> bool:
+    """Tell whether two values are the same, without coercion. Raises: EvaluationFailed for two composite ones."""
+    if one is other:
+        return True
+    kind, other_kind = type(one), type(other)
+    if kind is other_kind:
+        if kind in _COMPOSITE:
+            raise EvaluationFailed(path, "compares arrays, objects or date-times")
+        return one == other
+    return {kind, other_kind} == {int, float} and one == other
+
+
+def among(value: object, members: Sequence[object], path: Path) -> bool:
+    """Tell whether `value` is the same as one of `members`. Raises: as `same`."""
+    if type(value) is str:
+        return value in members
+    return any(same(value, member, path) for member in members)
+
+
+def integer(value: object, path: Path) -> int:
+    """Return `value` as an integer. Raises: EvaluationFailed if it is none, or too large to be exact."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is not int:
+        raise EvaluationFailed(path, "is not an integer")
+    if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        raise EvaluationFailed(path, "is larger than an exact integer")
+    return value
+
+
+def reader(path: str) -> Evaluate:
+    """Return the closure that reads the value at `path`, names and indices parted by dots; "" is the data itself."""
+    if path == "":
+        return lambda data: data
+    steps = tuple((name, int(name) if _INDEX.fullmatch(name) else None) for name in path.split("."))
+
+    def read(data: object) -> object:
+        for name, index in steps:
+            if type(data) is dict:
+                data = data.get(name)
+            elif type(data) is list and index is not None and index < len(data):
+                data = data[index]
+            else:
+                return None
+        return data
+
+    return read
