@@ -44,7 +44,7 @@ TABLE = {
     "gateway.policy": Row((*WORDS, "gateway.lines", "keys.strict"), ()),
     "gateway.disclosure": Row(WORDS, ()),
     "gateway.provinces": Row((*WORDS, "gateway.formats", "gateway.lines", "gateway.loopback", "keys", "healthcode")),
-    "gateway.places": Row((*WORDS, "gateway.formats", "gateway.trust", "keys"), ()),
+    "gateway.places": Row((*WORDS, "gateway.formats", "gateway.lines", "gateway.trust", "keys"), ()),
     "gateway.conversion": Row((*WORDS, "gateway.formats", "gateway.status", "keys"), ()),
     "gateway.lines": Row((), ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys.signer"), ()),
