@@ -67,6 +67,7 @@ class ListedIssuer:
     division: str | None = None
     states: Mapping[str, str] = field(default_factory=dict)
     revocations: tuple[RevocationList, ...] = ()
+    converts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ def _written_issuer(listed: ListedIssuer) -> dict[str, object]:
     written["keys"] = [_written_key(key) for key in listed.keys]
     if listed.states:
         written["states"] = dict(listed.states)
+    if listed.converts:
+        written["converts"] = True
     if listed.revocations:
         written["revocations"] = [_written_revocation(one) for one in listed.revocations]
     return written

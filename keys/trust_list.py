@@ -49,6 +49,8 @@ class IssuerRecord:
     states: Mapping[str, str] = field(repr=False)
     """The issuer's own statement -> GREEN, YELLOW, RED, UNDER_REVIEW, UNCONFIRMED or STALE_DECLARATION."""
     revocations: tuple[RevocationList, ...] = field(repr=False)
+    converts: bool = False
+    """Whether it makes codes out of those of others, and may therefore name their origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _record(listed: ListedIssuer, path: str, refused: list[RefusedKey]) -> Issue
         tuple(keys),
         listed.states,
         listed.revocations,
+        listed.converts,
     )
 
 

@@ -99,7 +99,7 @@ def read_document(data: bytes) -> TrustDocument:
 
 def _read_issuer(node: _Node) -> ListedIssuer:
     members = node.members(
-        required=("issuer", "name", "formats", "keys"), optional=("division", "states", "revocations")
+        required=("issuer", "name", "formats", "keys"), optional=("division", "states", "converts", "revocations")
     )
     formats = [item.choice(FORMATS) for item in members["formats"].items(len(FORMATS), at_least=1)]
     if len(set(formats)) != len(formats):
@@ -117,6 +117,7 @@ def _read_issuer(node: _Node) -> ListedIssuer:
         division=division,
         states=MappingProxyType({said: meant.choice(STATES) for said, meant in states.items()}),
         revocations=tuple(map(_read_revocation, revocations)),
+        converts="converts" in members and members["converts"].boolean(),
     )
 
 

@@ -33,6 +33,7 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
     3. That issuer has a key with this key id, or a certificate that is trusted for any issuer has it.
     4. One of those keys has the algorithm that the code names, and the signature is that key's over the exact bytes.
     5. The division that the code names lies within its issuer's.
+    6. It names an origin only if its issuer converts: anybody else would pass a code off as another province's.
 
     Does not check: what the key may attest, validity in time, revocation, meaning.
 
@@ -60,6 +61,9 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
     outer = issuer.division
     if claimed.division is not None and outer is not None and not lies_within(claimed.division, outer):
         raise CodeStopped(Reason.DIVISION_MISMATCH)
+    # 6
+    if claimed.origin is not None and not issuer.converts:
+        raise CodeStopped(Reason.DIVISION_MISMATCH, "org")
     return SignedCode(claimed, issuer, fitting)
 
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.values import (
@@ -23,8 +23,10 @@ from gateway.values import (
     RevokedCodes,
     TrustedKey,
 )
+from keys.jwk import key_from_jwk
 from keys.revocation import RevocationList
 from keys.ring import KeyRing
+from keys.signer import Signer
 from keys.trust_list import IssuerRecord, RefusedKey, TrustList
 
 SIGNED_FORMATS = frozenset(Format) - {Format.UNKNOWN, Format.OPAQUE}
@@ -65,6 +67,7 @@ def profile_of(record: IssuerRecord) -> IssuerProfile:
         division=None if record.division is None else DivisionCode(record.division),
         formats=frozenset(Format(name) for name in record.formats),
         states=MappingProxyType({said: CodeState[meant] for said, meant in record.states.items()}),
+        converts=record.converts,
     )
 
 
@@ -107,4 +110,26 @@ def snapshot_of(
         expires=min((one.expires for one in held if one.expires is not None), default=None),
         keys=keys,
         refused=tuple(refused for one in held for refused in one.refused),
+    )
+
+
+def with_converter(snapshot: TrustSnapshot, issuer: IssuerId, signer: Signer) -> TrustSnapshot:
+    """Return `snapshot` with this gateway's own converted codes trusted too: `signer`'s, in the name of `issuer`.
+
+    A gateway that stands on its own trust list, as it does on those of others, keeps what is listed of it beside. Keys
+    that are trusted for any issuer are not kept: they are for `hcgw verify`, which converts nothing.
+
+    Raises: ValueError if a trust list names `issuer` and does not say that it converts native codes: one of the two is
+    a mistake, and trusting both would let the list's keys name origins.
+    """
+    listed = snapshot.issuers.get(issuer)
+    if listed is not None and not (listed.converts and Format.NATIVE in listed.formats):
+        raise ValueError(f"issuer {issuer!r} converts here, and a trust list does not say so")
+    profile = listed or IssuerProfile(issuer, None, frozenset({Format.NATIVE}), converts=True)
+    keys = (key_from_jwk(dict(signer.public_jwk), issuer=issuer), *snapshot.keys)
+    return replace(
+        snapshot,
+        ring=KeyRing(keys),
+        issuers=MappingProxyType({**snapshot.issuers, issuer: profile}),
+        keys=keys,
     )

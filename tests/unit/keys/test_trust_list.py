@@ -73,6 +73,7 @@ GOOD: dict[str, Json] = {
     "division": trust_list(issuer(division="330000"), issuer("B", division="FI")),
     "formats": trust_list(issuer(formats=["native", "hcert", "shc", "vdsnc", "divoc"])),
     "states": trust_list(issuer(states={"绿码": "GREEN", "orange": "UNDER_REVIEW"})),
+    "converts": trust_list(issuer(converts=True), issuer("B", converts=False)),
     "window and uses": trust_list(
         issuer("A", key(not_before="2026-01-01T00:00:00Z", not_after="2027-01-01T00:00:00Z", uses=["test"]))
     ),
@@ -122,6 +123,9 @@ BAD: dict[str, tuple[object, str]] = {
     ),
     "state that is none": (trust_list(issuer(states={"x": "BLUE"})), '$.issuers[0].states["x"]'),
     "state that only the gateway says": (trust_list(issuer(states={"x": "EXPIRED"})), '$.issuers[0].states["x"]'),
+    "converts that is no boolean": (trust_list(issuer(converts="true")), "$.issuers[0].converts"),
+    "converts that is a number": (trust_list(issuer(converts=1)), "$.issuers[0].converts"),
+    "converts that is null": (trust_list(issuer(converts=None)), "$.issuers[0].converts"),
     "state without a name": (trust_list(issuer(states={"": "RED"})), "$.issuers[0].states"),
     "jwk and certificate": (
         trust_list(issuer("A", key(certificate="AAAA"))),
@@ -276,6 +280,7 @@ def test_a_list_comes_out_whole() -> None:
             division="330000",
             formats=["native", "shc"],
             states={"绿": "GREEN"},
+            converts=True,
             revocations=[crl(ctr=9, rids=["a.5", "a.9", "b.1", "b", "c"])],
         ),
         expires="2027-01-01T00:00:00Z",
@@ -287,6 +292,8 @@ def test_a_list_comes_out_whole() -> None:
     assert (record.issuer, record.name, record.division) == ("省", "Authority 省", "330000")
     assert record.formats == {"native", "shc"}
     assert record.states == {"绿": "GREEN"}
+    assert record.converts is True
+    assert parse_trust_list(written(trust_list(issuer()))).issuers[0].converts is False
     (held,) = record.keys
     assert (held.issuer, held.key_id, held.algorithm) == ("省", b"k1", Algorithm.ED25519)
     assert (held.not_before, held.not_after) == (Instant(1767225600), None)

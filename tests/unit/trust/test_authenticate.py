@@ -12,6 +12,7 @@ from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import (
     Algorithm,
     AuthenticCode,
+    CodeState,
     DivisionCode,
     Format,
     Instant,
@@ -19,10 +20,11 @@ from gateway.values import (
     IssuerProfile,
     KeyId,
     KeyUse,
+    Origin,
     TrustedKey,
 )
 from keys.ring import KeyRing
-from tests.unit.codes import AT, GUIZHOU, KEY_ID, claimed, key, profile
+from tests.unit.codes import AT, GUIZHOU, claimed, key, profile
 
 FRANCE = IssuerId("FR")
 
@@ -74,6 +76,31 @@ def test_whatever_is_wrong_is_told(changes: dict[str, Any], keys: list[TrustedKe
     assert reason_of(claimed(**changes), trusting(*keys)) is reason
 
 
+ORIGIN = Origin(IssuerId("https://code.yn.example"), DivisionCode("530000"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"division": None}, {"states": {"green": CodeState.GREEN}}])
+def test_an_origin_is_believed_of_nobody_who_does_not_convert(changes: dict[str, Any]) -> None:
+    forged = claimed(origin=ORIGIN, audience=DivisionCode("330000"))
+    assert reason_of(forged, trusting(key(), **changes)) is Reason.DIVISION_MISMATCH
+    assert reason_of(forged, trusting(unbound=(key(),))) is Reason.DIVISION_MISMATCH
+
+
+def test_an_origin_is_believed_of_an_issuer_that_converts() -> None:
+    code = authenticate(claimed(origin=ORIGIN), trusting(key(), converts=True, division=None))
+    assert code.claimed.origin == ORIGIN
+    assert code.issuer.converts
+
+
+def test_an_issuer_that_converts_stays_within_its_division_if_it_has_one() -> None:
+    foreign = claimed(origin=ORIGIN, division=DivisionCode("330000"))
+    assert reason_of(foreign, trusting(key(), converts=True)) is Reason.DIVISION_MISMATCH
+
+
+def test_an_audience_may_be_named_by_anybody() -> None:
+    assert authenticate(claimed(audience=DivisionCode("330000")), trusting(key())).claimed.audience == "330000"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -85,7 +112,8 @@ def test_whatever_is_wrong_is_told(changes: dict[str, Any], keys: list[TrustedKe
     ],
 )
 def test_what_a_code_leaves_out_does_not_stop_it(changes: dict[str, Any]) -> None:
-    assert authenticate(claimed(**changes), trusting(key())).key.key_id == KEY_ID
+    one = key()
+    assert authenticate(claimed(**changes), trusting(one)).key is one
 
 
 def test_a_limited_key_may_attest_a_document_without_a_use() -> None:
