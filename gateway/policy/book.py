@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.errors import REASONS, Reason
 from gateway.values import (
     CodeState,
     Decision,
     DivisionCode,
-    Format,
     Freshness,
     Instant,
     LiveCode,
@@ -20,71 +20,105 @@ from gateway.values import (
     Way,
 )
 
-from .rules import RULED_STATES, DivisionRules, Rule, RulesInvalid, enclosing, parse_rules
-from .translation import translate
+from .acceptance_rule import Outcome
+from .directory import PolicyUnavailable, read_directory
+from .facts import (
+    NO_RISKS,
+    STATUS,
+    KnowsRisks,
+    facts,
+    origin_of,
+    origin_risk,
+    reason_class_of,
+    state_of,
+)
+from .rule import Asked, DivisionRules, Rule, enclosing
+from .rule_sets import NO_RULE_SETS, Judged, RuleSets
+from .rules import CODES, RULED_STATES
+
+__all__ = ["NO_RISKS", "SHIPPED", "Explanation", "KnowsRisks", "PolicyBook", "PolicyUnavailable", "RowOutcome"]
 
 SHIPPED: Final = Path(__file__).parent / "divisions"
 """The rules that ship with the gateway."""
 
 _LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
+_AT_RISK: Final = frozenset({RiskLevel.MEDIUM, RiskLevel.HIGH})
 
 _STATE_REASON: Final = {state: Reason[f"STATE_{state.name}"] for state in RULED_STATES}
 
+_NO_LONGER_A_CODE: Final = {
+    CodeState.EXPIRED: Reason.EXPIRED,
+    CodeState.REVOKED: Reason.REVOKED,
+    CodeState.NOT_FOUND: Reason.CODE_NOT_FOUND,
+}
+"""What an issuer may say of a code instead of a state of its holder."""
 
-class KnowsRisks(Protocol):
-    """The published lists of risky places, as a rule sees them."""
+_NOT_IN_THIS_WAY: Final = {
+    Way.DISPLAY: Reason.DISPLAY_NOT_ACCEPTED,
+    Way.CONVERT: Reason.CONVERSION_NOT_AGREED,
+}
 
-    def risk_of(self, division: DivisionCode, at: Instant) -> RiskLevel:
-        """Return how risky a division as a whole is at `at`; UNKNOWN if no list in force says."""
-        ...
+# Of a class, Python 3.11 takes 70 ns to look a member up: those that every code is compared with are looked up once.
+_RED: Final = CodeState.RED
+_UNKNOWN: Final = CodeState.UNKNOWN
+_STALE: Final = Freshness.STALE
 
-
-class NothingIsKnown:
-    """Holds no lists."""
-
-    def risk_of(self, division: DivisionCode, at: Instant) -> RiskLevel:  # noqa: ARG002 the protocol's signature
-        """See KnowsRisks."""
-        return RiskLevel.UNKNOWN
+_UNDECIDED: Final = {Outcome.UNDETERMINED: Reason.RULES_UNDETERMINED, Outcome.EMPTY: Reason.NO_RULES}
+"""What a CertLogic set may say instead of yes or no."""
 
 
-NO_RISKS: Final = NothingIsKnown()
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """What one row of the table made of a code."""
+
+    place: int
+    """From 0, as the file's faults are told: rule[0]."""
+    source: str
+    misfit: str | None
+    """The first member that did not fit; None if the row speaks of the code."""
+    decided: bool
+    """Whether it was the first that fitted, whose measure counts."""
+    judged: Judged | None = None
+    """Of that row: what its CertLogic set said, rule by rule. None: it has none, or the set was not asked."""
 
 
-class PolicyUnavailable(Exception):
-    """The rules cannot be loaded. `file` and `why` are for the operator."""
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision, and how each row came to it."""
 
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(f"{file}: {why}")
-        self.file = file
-        self.why = why
+    decision: Decision
+    division: DivisionCode | None
+    """Whose rules were asked: the receiving division's, or those of the one around it. None: there are none."""
+    rows: tuple[RowOutcome, ...]
+    """Empty if the decision was taken before any row was asked."""
 
 
 class PolicyBook:
     """Immutable. A county falls under the county's rules, else its prefecture's, else its province's."""
 
-    __slots__ = ("_by_division", "_found")
+    __slots__ = ("_by_division", "_rule_sets")
 
-    def __init__(self, divisions: Iterable[DivisionRules]) -> None:
-        """Take the rules of several divisions. Raises: ValueError if two are of the same division."""
+    def __init__(self, divisions: Iterable[DivisionRules], rule_sets: RuleSets = NO_RULE_SETS) -> None:
+        """Take the rules of several divisions, and the sets that they name.
+
+        Raises: ValueError if two are of the same division.
+        """
+        self._rule_sets = rule_sets
         self._by_division: dict[DivisionCode, DivisionRules] = {}
         for rules in divisions:
             if rules.division in self._by_division:
                 raise ValueError(f"two files hold rules of division {rules.division}")
             self._by_division[rules.division] = rules
-        # Bounded: origins come from the trust list, formats and states are few, divisions are those of the book.
-        self._found: dict[tuple[DivisionCode, DivisionCode | None, Format, CodeState], Rule | None] = {}
 
     @classmethod
     def load(cls, directory: Path) -> PolicyBook:
-        """Return the rules of all *.toml in `directory`.
+        """Return the rules of all *.toml in `directory`, and the CertLogic sets of its folder `certlogic`, if any.
 
         Raises: PolicyUnavailable if there are none or one is broken; then none of them may be used.
         """
-        files = sorted(directory.glob("*.toml"))
-        if not files:
-            raise PolicyUnavailable(str(directory), "holds no rules (*.toml)")
+        divisions, rule_sets = read_directory(directory)
         try:
-            return cls(_read(file) for file in files)
+            return cls(divisions, rule_sets)
         except ValueError as invalid:
             raise PolicyUnavailable(str(directory), str(invalid)) from invalid
 
@@ -99,66 +133,149 @@ class PolicyBook:
         division: DivisionCode | None,
         at: Instant,
         *,
-        way: Way = Way.VERIFY,  # noqa: ARG002
-        risks: KnowsRisks = NO_RISKS,  # noqa: ARG002
+        way: Way = Way.VERIFY,
+        risks: KnowsRisks = NO_RISKS,
     ) -> Decision:
-        """Return what the receiving `division` makes of a code.
+        """Return what the receiving `division` makes of a code that is recognised in this `way`.
 
-        0. A status that is known to be out of date decides nothing: MANUAL, STATUS_STALE. (It does not soften RED.)
-        1. Without a division, or without rules of that division, no rule applies: MANUAL, NO_RULES. (RED is DENY all
-           the same wherever a division is named.)
-        2. A state that nobody has explained is MANUAL.
-        3. RED is DENY, whatever a rule says: only its issuer clears it.
-        4. The first rule that fits decides; none: MANUAL, NO_RULES.
-        5. A rule that bounds the age of the issuer's word does not apply to an older one: MANUAL, STATUS_STALE.
+        1. The cases that no rule decides (`_settled`).
+        2. The first rule that fits decides; none: MANUAL, NO_RULES, or that this way is not agreed.
+        3. A rule that bounds the age of the issuer's word does not apply to an older one: MANUAL, STATUS_STALE.
+        4. A rule that depends on a CertLogic set lets through only if the set is met.
         """
-        state = translate(live.authentic)
-        # 0
-        if live.freshness is Freshness.STALE and (state is not CodeState.RED or division is None):
-            return _decision(live, state, at, Measure.MANUAL, (Reason.STATUS_STALE,))
+        state = state_of(live)
         # 1
-        if division is None:
-            return _decision(live, state, at, Measure.MANUAL, (Reason.NO_RULES,))
+        reason = _settled(live, division, state)
+        rules = None if division is None else self._by_division.get(division) or self._around(division)
+        if reason is not None or division is None or rules is None:
+            reason = reason or Reason.NO_RULES
+            return _decision(live, state, at, Measure[REASONS[reason].effect.value], (reason,))
         # 2
-        reason = _STATE_REASON.get(state)
-        if reason is None:
-            return _decision(live, state, at, Measure.MANUAL, (Reason.UNKNOWN_STATE,))
+        rule = _first(rules, live, division, state, at, way, risks)
+        if rule is None:
+            reason = Reason.NO_RULES
+            if way is not Way.VERIFY and _first(rules, live, division, state, at, Way.VERIFY, risks) is not None:
+                reason = _NOT_IN_THIS_WAY[way]
+            return _decision(live, state, at, Measure.MANUAL, (reason,))
         # 3
-        if state is CodeState.RED:
-            return _decision(live, state, at, Measure.DENY, (reason,))
-        # 1, 4
-        rules = self._rules_of(division)
-        rule = None if rules is None else self._find(rules, live, state)
-        if rules is None or rule is None:
-            return _decision(live, state, at, Measure.MANUAL, (Reason.NO_RULES,))
-        # 5
-        if rule.max_age is not None and (live.status_age is None or live.status_age > rule.max_age):
+        if _too_old(rule, live):
             return _decision(live, state, at, Measure.MANUAL, (Reason.STATUS_STALE,), rules.version)
-        return _decision(live, state, at, rule.measure, (reason, *rule.conditions), rules.version)
+        # 4
+        measure, reasons = rule.measure, (_STATE_REASON[state], *rule.conditions)
+        if rule.rule_set is not None:
+            said = self._judge(rule.rule_set, live, division, state, at, way, risks).outcome
+            if said is Outcome.NOT_MET:
+                measure, reasons = rule.otherwise, (Reason.RULES_NOT_MET, _STATE_REASON[state])
+            elif said is not Outcome.MET:
+                measure, reasons = Measure.MANUAL, (_UNDECIDED[said],)
+        if rule.risks and origin_risk(live, at, risks) in _AT_RISK:
+            reasons += (Reason.ORIGIN_AT_RISK,)
+        return _decision(live, state, at, measure, reasons, rules.version)
 
-    def _rules_of(self, division: DivisionCode) -> DivisionRules | None:
-        rules = self._by_division.get(division)
-        if rules is not None:
-            return rules
+    def explain(
+        self,
+        live: LiveCode,
+        division: DivisionCode | None,
+        at: Instant,
+        *,
+        way: Way = Way.VERIFY,
+        risks: KnowsRisks = NO_RISKS,
+    ) -> Explanation:
+        """Return what `decide` does, and how each row of the table came to it."""
+        decision, state = self.decide(live, division, at, way=way, risks=risks), state_of(live)
+        rules = None if division is None else self._by_division.get(division) or self._around(division)
+        if division is None or rules is None or _settled(live, division, state) is not None:
+            return Explanation(decision, None if rules is None else rules.division, ())
+        asked = Asked(division, origin_of(live), live.authentic.claimed.format, state, way)
+        risk, reason_class = origin_risk(live, at, risks), reason_class_of(live, state)
+        rows: list[RowOutcome] = []
+        decided = False
+        for place, rule in enumerate(rules.rules):
+            misfit = rule.misfit(asked, at) or rule.misfit_now(risk, reason_class)
+            decides = misfit is None and not decided
+            judged = None
+            if decides and rule.rule_set is not None and not _too_old(rule, live):
+                judged = self._judge(rule.rule_set, live, division, state, at, way, risks)
+            rows.append(RowOutcome(place, rule.source, misfit, decides, judged))
+            decided = decided or decides
+        return Explanation(decision, rules.division, tuple(rows))
+
+    def _judge(
+        self,
+        name: str,
+        live: LiveCode,
+        division: DivisionCode,
+        state: CodeState,
+        at: Instant,
+        way: Way,
+        risks: KnowsRisks,
+    ) -> Judged:
+        """Return what the CertLogic set of this name says: of a health code's facts, or of a certificate's entries."""
+        claimed = live.authentic.claimed
+        if claimed.format in CODES:
+            told = facts(live, state, way, origin_risk(live, at, risks))
+            return self._rule_sets.judge(name, told, division=division, certificate_type=STATUS, at=at)
+        if claimed.evidence is None:  # of a format whose entries are not read
+            return Judged(Outcome.UNDETERMINED, ())
+        return self._rule_sets.judge(name, claimed.evidence, division=division, at=at)
+
+    def _around(self, division: DivisionCode) -> DivisionRules | None:
         return next((self._by_division[name] for name in enclosing(division) if name in self._by_division), None)
 
-    def _find(self, rules: DivisionRules, live: LiveCode, state: CodeState) -> Rule | None:
-        origin, found = live.authentic.issuer.division, live.authentic.claimed.format
-        place = (rules.division, origin, found, state)
-        try:
-            return self._found[place]
-        except KeyError:
-            rule = self._found[place] = rules.find(origin, found, state)
+
+def _settled(live: LiveCode, division: DivisionCode | None, state: CodeState) -> Reason | None:
+    """Return why no rule is asked, if so.
+
+    1. What its issuer calls expired or revoked is DENY, what it does not know is MANUAL.
+    2. A status that is known to be out of date decides nothing: MANUAL. (It does not soften RED.)
+    3. Without a division no rule applies: MANUAL.
+    4. RED is DENY, whatever a rule says and in every way: only its issuer clears it.
+    5. A code that was made for another division is MANUAL.
+    6. A state that nobody has explained is MANUAL.
+    """
+    # 1
+    ended = _NO_LONGER_A_CODE.get(state)
+    if ended is not None:
+        return ended
+    # 2
+    if live.freshness is _STALE and (state is not _RED or division is None):
+        return Reason.STATUS_STALE
+    # 3
+    if division is None:
+        return Reason.NO_RULES
+    # 4
+    if state is _RED:
+        return Reason.STATE_RED
+    # 5
+    audience = live.authentic.claimed.audience
+    if audience is not None and audience not in enclosing(division):
+        return Reason.AUDIENCE_MISMATCH
+    # 6
+    return Reason.UNKNOWN_STATE if state is _UNKNOWN else None
+
+
+def _first(
+    rules: DivisionRules,
+    live: LiveCode,
+    division: DivisionCode,
+    state: CodeState,
+    at: Instant,
+    way: Way,
+    risks: KnowsRisks,
+) -> Rule | None:
+    """Return the first rule that fits, or None."""
+    found = live.authentic.claimed.format
+    for rule in rules.fitting(division, origin_of(live), found, state, way, at):
+        if not rule.risks and not rule.reason_classes:
             return rule
+        risk = origin_risk(live, at, risks) if rule.risks else RiskLevel.UNKNOWN
+        if rule.misfit_now(risk, reason_class_of(live, state)) is None:
+            return rule
+    return None
 
 
-def _read(file: Path) -> DivisionRules:
-    try:
-        return parse_rules(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as unreadable:
-        raise PolicyUnavailable(str(file), "cannot be read as UTF-8 text") from unreadable
-    except RulesInvalid as invalid:
-        raise PolicyUnavailable(str(file), str(invalid)) from invalid
+def _too_old(rule: Rule, live: LiveCode) -> bool:
+    return rule.max_age is not None and (live.status_age is None or live.status_age > rule.max_age)
 
 
 def _decision(
@@ -170,19 +287,25 @@ def _decision(
     version: str | None = None,
 ) -> Decision:
     authentic = live.authentic
-    notes = authentic.claimed.notes + live.notes
+    claimed, issuer = authentic.claimed, authentic.issuer
+    notes = claimed.notes + live.notes
+    # A list gives neither a reason nor a meaning for what it says instead of the code.
+    said_by_code = live.listed_state is not state
     return Decision(
         measure,
         reasons + notes if notes else reasons,
         at,
         None if measure in _LETS_THROUGH else REASONS[reasons[0]].step,
-        authentic.claimed.format,
+        claimed.format,
         state,
-        authentic.issuer.issuer,
-        authentic.issuer.division,
+        issuer.issuer,
+        issuer.division,
         live.assurance,
         live.observed_time,
         live.status_age,
         live.valid_until,
         version,
+        authentic.reason_class if said_by_code else None,
+        issuer.meanings.get(claimed.statement) if said_by_code else None,
+        claimed.origin if issuer.converts else None,
     )
