@@ -10,8 +10,8 @@ import hashlib
 import hmac
 import json
 import os
-from base64 import b64encode, urlsafe_b64decode
-from collections.abc import AsyncIterator
+from base64 import b64decode, b64encode, urlsafe_b64decode
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,8 +101,6 @@ class Asker:
         public = serialization.load_pem_public_key(self.secret("hainan", "platform-public-key"))
         assert isinstance(public, rsa.RSAPublicKey)
         sign = json.loads(b'"' + rest[:-1])
-        from base64 import b64decode
-
         public.verify(b64decode(sign), node, padding.PKCS1v15(), hashes.SHA256())
         found: dict[str, Any] = json.loads(node)
         return found
@@ -166,13 +164,14 @@ async def asking(folder: Path, clock: FakeClock, *names: str) -> AsyncIterator[A
 
 
 def state_in(name: str, said: dict[str, Any]) -> object:
-    return {
-        "hainan": lambda: said.get("code_color"),
-        "guangdong": lambda: said["data"].get("risk_assessment_grade"),
-        "jiangsu": lambda: said["res"]["level"],
-        "zhejiang": lambda: said["data"]["level"],
-        "national": lambda: said["data"]["state"],
-    }[name]()
+    record, member = {
+        "hainan": (None, "code_color"),
+        "guangdong": ("data", "risk_assessment_grade"),
+        "jiangsu": ("res", "level"),
+        "zhejiang": ("data", "level"),
+        "national": ("data", "state"),
+    }[name]
+    return (said if record is None else said[record])[member]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +203,7 @@ async def test_a_wrong_signature_or_token_is_refused_in_its_own_way(
 ) -> None:
     async with asking(tmp_path, clock, name) as asker:
         said = await asker.ask(name, 0, wrongly=True)
-        refused = {
+        refused: dict[str, Callable[[], bool]] = {
             "hainan": lambda: said["code"] == "40002",
             "guangdong": lambda: said["errcode"] == "1401",
             "jiangsu": lambda: said["resCode"] == 116,
@@ -218,7 +217,7 @@ async def test_a_wrong_signature_or_token_is_refused_in_its_own_way(
 async def test_an_old_code_is_expired_in_its_own_way(tmp_path: Path, clock: FakeClock, name: str) -> None:
     async with asking(tmp_path, clock, name) as asker:
         said = await asker.ask(name, 0, age_s=61)
-        expired = {
+        expired: dict[str, Callable[[], bool]] = {
             "hainan": lambda: said["sub_code"] == "QRCODE_EXPIRED",
             "guangdong": lambda: said["errcode"] == "0" and said["data"]["qrcode_expired"] is True,
             "jiangsu": lambda: said["resCode"] == 111,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from .people import Person
 
-LOUD_BYTES = 3 << 20
+LOUD_BYTES = 1 << 18
+"""Of a body that is too long: four times what a gateway reads."""
 
 
 def bodies(person: Person, answer: Mapping[str, object]) -> tuple[bytes, ...]:

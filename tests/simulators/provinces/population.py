@@ -85,18 +85,19 @@ class Population:
         declares_daily: bool = False,
         code_life_s: float = CODE_LIFE_S,
     ) -> None:
-        """Make `size` people with the usual mix of colours; who has a state that is not in `states` is yellow."""
+        """Make `size` people with the usual mix of colours; where `states` lacks one it is yellow instead, or red."""
         self._clock = clock
         self._key = blake2b(f"{seed}/{name}".encode(), digest_size=32).digest()
         self._declares_daily = declares_daily
         self._life = code_life_s
         self._codes: dict[str, Shown] = {}
         born = clock()
+        instead = CodeState.YELLOW if CodeState.YELLOW in states else CodeState.RED
         colours: list[CodeState] = []
         for state, share in MIX:
             # At least one of each, so that a small population shows everything too.
             many = max(1, round(size * share / 1000)) if state is not CodeState.GREEN else 0
-            colours += [state if state in states else CodeState.YELLOW] * many
+            colours += [state if state in states else instead] * many
         colours = (colours + [CodeState.GREEN] * size)[:size]
         random.Random(f"{seed}/{name}").shuffle(colours)
         self._records = [_Record([Colour(born, state)], declared=born) for state in colours]

@@ -16,15 +16,17 @@ class Relay:
 
     def __init__(self) -> None:
         self._server: asyncio.Server | None = None
-        self._pairs: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._sides: set[asyncio.StreamWriter] = set()
+        self._gone = asyncio.Event()
         self._behind = 0
         self.port = 0
 
     async def open(self, behind: int) -> None:
         """Listen on a free port, the first time, and on the same one later; pass everything on to port `behind`."""
-        self._behind = behind
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, reuse_address=True)
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        if self._server is None:
+            self._behind = behind
+            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+            self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Refuse new connections and reset the open ones."""
@@ -32,34 +34,32 @@ class Relay:
         if server is not None:
             server.close()
         self.reset_all()
-        while self._pairs:
-            await asyncio.gather(*self._pairs, return_exceptions=True)
+        while self._sides:
+            self._gone.clear()
+            await self._gone.wait()
 
     def reset_all(self) -> None:
         """Reset the open connections; new ones are still taken."""
-        for task, writer in self._pairs.items():
-            reset(writer.transport)
-            task.cancel()
+        for side in self._sides:
+            reset(side.transport)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is None or self._server is None:
-            writer.close()
-            return
-        self._pairs[task] = writer
-        inner: asyncio.StreamWriter | None = None
+        sides = {writer}
+        self._sides |= sides
         try:
             back, inner = await asyncio.open_connection("127.0.0.1", self._behind)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_pass(reader, inner))
-                both.create_task(_pass(back, writer))
-        except* (OSError, asyncio.IncompleteReadError):
+            sides.add(inner)
+            self._sides.add(inner)
+            if self._server is None:
+                self.reset_all()
+            await asyncio.gather(_pass(reader, inner), _pass(back, writer))
+        except OSError:
             pass
         finally:
-            self._pairs.pop(task, None)
-            for side in (writer, inner):
-                if side is not None:
-                    side.close()
+            for side in sides:
+                side.close()
+            self._sides -= sides
+            self._gone.set()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

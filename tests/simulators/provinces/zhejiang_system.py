@@ -27,8 +27,7 @@ class ZhejiangSystem(HttpSystem):
     PARAMETERS: ClassVar = {
         "expired_codes": "QRCODE_EXPIRED",
         "not_found_codes": "QRCODE_UNKNOWN",
-        "secret_refused_codes": "SECRET_STALE",
-        "refused_codes": "SIGN_WRONG",
+        "refused_codes": "SIGN_WRONG SECRET_STALE",
     }
 
     _secrets: dict[str, float]

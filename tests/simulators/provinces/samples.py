@@ -1,0 +1,77 @@
+"""What a demonstration shows of the simulated provinces: a code of each, and what a gate in Zhejiang must say of it.
+
+The expected verdicts follow from what the simulation knows to be true and from the shipped rules of 330000; the gateway
+has no part in making them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.values import CodeState
+
+from .faults import Fault, FaultKind
+from .world import NATIONAL, ProvinceWorld
+
+PASSES: Final = frozenset(
+    {"zhejiang", "hainan", "guangdong", "shenzhen", "fujian", "guangxi", "yunnan", "sichuan", "jiangxi", "guizhou"}
+)
+"""The provinces whose green a gate in Zhejiang passes; any other green registers on arrival."""
+
+HANGING: Final = "hubei"
+LYING: Final = "chongqing"
+FALLEN: Final = "zhejiang"
+
+Sample = dict[str, str]
+
+
+def samples(world: ProvinceWorld) -> Iterator[Sample]:
+    """Yield the samples, and turn the switches that some of them need."""
+    for name, province in world.provinces.items():
+        if name in (HANGING, LYING, FALLEN):
+            continue
+        yield _sample(world, name, CodeState.GREEN, f"{province.profile['title']}, green")
+    for name, state in (
+        ("jiangsu", CodeState.YELLOW),
+        ("sichuan", CodeState.RED),
+        ("hainan", CodeState.STALE_DECLARATION),
+        ("beijing", CodeState.UNCONFIRMED),
+        ("fujian", CodeState.UNDER_REVIEW),
+    ):
+        if name in world.provinces:
+            word = state.name.lower().replace("_", " ")
+            yield _sample(world, name, state, f"{world.provinces[name].profile['title']}, {word}")
+    if "guangdong" in world.provinces:
+        old = world.code("guangdong", 0, age_s=600).text.decode()
+        yield _row("Guangdong, a success that says expired", old, "DENY", "EXPIRED")
+        yield _row("Guangdong, an id that nobody made", "GD:" + "0" * 32, "MANUAL", "CODE_NOT_FOUND")
+    if FALLEN in world.provinces and NATIONAL in world.provinces:
+        world.fault(FALLEN, Fault(FaultKind.RESET))
+        title = "Zhejiang is down; the national platform answers"
+        yield _sample(world, FALLEN, CodeState.GREEN, title)
+    if HANGING in world.provinces:
+        world.fault(HANGING, Fault(FaultKind.HANG))
+        code = world.code(HANGING, world.people(HANGING).first(CodeState.GREEN)).text.decode()
+        yield _row("Hubei, hanging", code, "MANUAL", "UPSTREAM_UNAVAILABLE")
+    if LYING in world.provinces:
+        world.fault(LYING, Fault(FaultKind.OTHER_PERSON))
+        code = world.code(LYING, world.people(LYING).first(CodeState.RED)).text.decode()
+        yield _row("Chongqing, red, answers about somebody else", code, "MANUAL", "UPSTREAM_INVALID")
+
+
+def _sample(world: ProvinceWorld, name: str, state: CodeState, title: str) -> Sample:
+    code = world.code(name, world.people(name).first(state)).text.decode()
+    measure, reason = {
+        CodeState.GREEN: ("PASS" if name in PASSES else "LIMITED", "STATE_GREEN"),
+        CodeState.YELLOW: ("LIMITED", "STATE_YELLOW"),
+        CodeState.STALE_DECLARATION: ("LIMITED", "STATE_STALE_DECLARATION"),
+        CodeState.RED: ("DENY", "STATE_RED"),
+        CodeState.UNDER_REVIEW: ("MANUAL", "STATE_UNDER_REVIEW"),
+        CodeState.UNCONFIRMED: ("MANUAL", "NO_RULES"),
+    }[state]
+    return _row(title, code, measure, reason)
+
+
+def _row(title: str, code: str, measure: str, reason: str) -> Sample:
+    return {"title": title, "code": code, "measure": measure, "reason": reason}
