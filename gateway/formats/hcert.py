@@ -14,7 +14,7 @@ Rules:
 - one exception, for an issuer that writes NaN where it means "none" (Uruguay): such an expiry is a schema deviation
   and counts as long past, never as for ever; NaN anywhere else is refused
 - whether the code has expired, and who signed it, is for later rooms
-- of the holder nothing is kept but what the signature covers
+- of the holder nothing is kept but what the signature covers, and an EU DCC's medical entries for rules to judge
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ def read(code: bytes) -> ClaimedCode:
         required_use=statement.required_use,
         notes=(Reason.SCHEMA_DEVIATION,) if statement.deviates or undated or misnamed else (),
         obstacle=envelope.obstacle,
+        evidence=statement.evidence,
     )
 
 

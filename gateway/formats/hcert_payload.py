@@ -1,4 +1,7 @@
-"""What the payload of an HCERT code states, in a few published words; nothing of the holder leaves this module.
+"""What the payload of an HCERT code states, in a few published words; who the holder is never leaves this module.
+
+Beside the word, an EU DCC leaves its medical entries for a receiving division's rules, without name, birth date and
+certificate id.
 
 The families, by where they sit in the CWT claims:
 
@@ -74,6 +77,8 @@ class Statement:
     not_before: Instant | None = None
     expire_time: Instant | None = None
     """Validity that the payload itself names, beside that of the CWT."""
+    evidence: Mapping[str, object] | None = field(default=None, repr=False)
+    """What rules judge of an EU DCC: `ver` and the lists `v`, `t`, `r`, without certificate ids."""
 
 
 _NOTHING_SAID: Final = Statement(ATTESTED)
@@ -105,7 +110,7 @@ def read_payload(claims: Mapping[object, object]) -> Statement:
     if not container:
         raise CodeUnreadable(Reason.MISSING_CLAIM, "hcert member")
     statements = [_read_other(member) for member in container.values()]
-    return min(statements, key=_rank) if len(statements) > 1 else statements[0]
+    return min(statements, key=lambda one: WORST_FIRST.index(one.word)) if len(statements) > 1 else statements[0]
 
 
 # EU DCC
@@ -116,6 +121,8 @@ _REQUIRED_TEXTS: Final = {
     "t": ("tg", "tt", "sc", "tr", "co", "is", "ci"),
     "r": ("tg", "fr", "df", "du", "co", "is", "ci"),
 }
+_OF_THE_HOLDER: Final = ("ci", "nam", "dob")
+"""What may tell who she is. The two names do not belong into an entry, and are not passed on if they stand there."""
 _DATES: Final = {"v": ("dt",), "t": (), "r": ("fr", "df", "du")}
 _LONGEST_TEXT: Final = 80
 _DAY: Final = re.compile(r"[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:T[0-9:.]{5,16}(?:Z|[+-]\d\d:?\d\d)?)?")
@@ -127,8 +134,9 @@ _COUNTRY: Final = re.compile(r"[A-Z]{0,10}")
 
 
 def _read_dcc(dcc: Mapping[object, object]) -> Statement:
-    found: list[Statement] = []
+    found: list[tuple[str, KeyUse]] = []
     deviates = not _frame_conforms(dcc) or ("v" in dcc) + ("t" in dcc) + ("r" in dcc) != 1
+    evidence: dict[str, object] = {"ver": version} if isinstance(version := dcc.get("ver"), str) else {}
     for kind, use in _KINDS.items():
         entries = dcc.get(kind)
         if not entries:
@@ -137,16 +145,19 @@ def _read_dcc(dcc: Mapping[object, object]) -> Statement:
             entries, deviates = [entries], True
         for given in entries:
             entry = given if isinstance(given, dict) else {}
-            found.append(Statement(_word(kind, entry), use))
+            found.append((_word(kind, entry), use))
             deviates = deviates or not _entry_conforms(kind, entry)
+            for member in _OF_THE_HOLDER:
+                entry.pop(member, None)  # read, and nobody else's business
+        evidence[kind] = entries
     if not found:
-        return Statement(ATTESTED, deviates=True)
-    worst = min(found, key=_rank) if len(found) > 1 else found[0]
-    return Statement(worst.word, worst.required_use, deviates=True) if deviates else worst
+        return Statement(ATTESTED, deviates=True, evidence=evidence)
+    word, use = min(found, key=_rank) if len(found) > 1 else found[0]
+    return Statement(word, use, deviates, evidence=evidence)
 
 
-def _rank(statement: Statement) -> int:
-    return WORST_FIRST.index(statement.word)
+def _rank(found: tuple[str, KeyUse | None]) -> int:
+    return WORST_FIRST.index(found[0])
 
 
 def _word(kind: str, entry: Mapping[object, object]) -> str:
@@ -242,7 +253,7 @@ def _read_ddcc(ddcc: Mapping[object, object]) -> Statement:
         understood = isinstance(test, dict) and _code(test.get("pathogen")) in _SARS_COV_2
         word = _result_word(_code(test.get("result"))) if understood and isinstance(test, dict) else LABORATORY
         found.append((word, KeyUse.TEST))
-    word, use = min(found or [(ATTESTED, None)], key=lambda one: WORST_FIRST.index(one[0]))
+    word, use = min(found or [(ATTESTED, None)], key=_rank)
     return Statement(
         word,
         use,

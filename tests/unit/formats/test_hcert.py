@@ -42,6 +42,7 @@ def test_what_a_code_says_of_itself() -> None:
         issue_time=read.issue_time,
         expire_time=read.expire_time,
         required_use=KeyUse.VACCINATION,
+        evidence=read.evidence,
     )
     assert (read.issuer, read.key_id, read.issue_time, read.expire_time) == ("XA", KEY_ID, ISSUED, EXPIRES)
 
@@ -55,7 +56,7 @@ def test_the_signature_of_a_real_key_is_over_signed() -> None:
 
 def test_nothing_of_the_holder_is_in_repr() -> None:
     text = repr(hcert.read(GOOD))
-    assert all(name not in text for name in ("Beispiel", "BEISPIEL", "Probe", "1990"))
+    assert all(name not in text for name in ("Beispiel", "BEISPIEL", "Probe", "1990", "EU/1/"))
 
 
 @pytest.mark.parametrize("tags", [b"", cose.TAG_SIGN1, cose.TAG_CWT + cose.TAG_SIGN1])

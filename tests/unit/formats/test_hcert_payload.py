@@ -207,3 +207,39 @@ def test_any_dcc_is_given_a_word_or_refused(payload: object) -> None:
         else:
             allowed = read.statement in WORST_FIRST
         assert allowed
+
+
+@pytest.mark.parametrize("payload", [vaccination(), lab_result(), recovery(), {**vaccination(), **lab_result()}])
+def test_evidence_is_the_entries_without_who_the_holder_is(payload: dict[str, Any]) -> None:
+    kinds = [kind for kind in ("v", "t", "r") if kind in payload]
+    expected = {"ver": payload["ver"]} | {
+        kind: [{name: value for name, value in entry.items() if name != "ci"} for entry in payload[kind]]
+        for kind in kinds
+    }
+    assert all(entry["ci"] for kind in kinds for entry in payload[kind])
+    assert hcert.read(issued(payload)).evidence == expected
+
+
+@pytest.mark.parametrize("misplaced", [{"nam": {"fn": "Canary"}}, {"dob": "Canary"}, {"ci": "Canary"}])
+def test_evidence_passes_no_misplaced_name_on(misplaced: dict[str, Any]) -> None:
+    evidence = hcert.read(issued({**vaccination(**misplaced), **misplaced, "extra": misplaced})).evidence
+    assert "Canary" not in str(evidence)
+
+
+def test_evidence_has_lists_where_an_issuer_wrote_one_entry_without() -> None:
+    """A rule asks for the first entry; one that is no list would look like a certificate without any."""
+    evidence = hcert.read(issued({**vaccination(), "v": only(vaccination(), "v")})).evidence
+    assert evidence is not None
+    assert isinstance(evidence["v"], list)
+
+
+@pytest.mark.parametrize("version", [None, 7, {"nam": "Canary"}])
+def test_evidence_has_a_version_that_is_a_text_or_none(version: object) -> None:
+    evidence = hcert.read(issued({**vaccination(), "ver": version})).evidence
+    assert evidence is not None
+    assert "ver" not in evidence
+
+
+@pytest.mark.parametrize("claims", [ddcc_vaccination(), ddcc_test()])
+def test_other_families_leave_no_evidence(claims: dict[Any, Any]) -> None:
+    assert hcert.read(ISSUER.issue_claims({1: "XA", 4: 1_655_000_000, **claims})).evidence is None
