@@ -5,7 +5,8 @@
 
 - `compiler.py`     JSON -> closures; checks the form of every expression, folds what is constant
 - `terms.py`        what a compiled expression is, and the two ways to fail
-- `values.py`       truthy and falsy, same and not, integers; reading a path
+- `values.py`       truthy and falsy, same and not, integers
+- `paths.py`        reading what lies at the end of a path
 - `operators.py`    a closure for each operator
 - `moments.py`      date-times: reading and shifting them
 

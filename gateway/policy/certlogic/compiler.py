@@ -17,8 +17,9 @@ from typing import Final
 from . import operators
 from .moments import UNITS, read_date_of_birth, shift_by
 from .operators import INTEGER_ORDERS, MOMENT_ORDERS, Builder
+from .paths import reader
 from .terms import EvaluationFailed, Expression, Kind, Meter, Path, RuleInvalid, Term, constant
-from .values import LARGEST_INTEGER, reader
+from .values import LARGEST_INTEGER
 
 MAX_PARTS: Final = 10_000
 MAX_DEPTH: Final = 64
@@ -47,6 +48,8 @@ class _Compiler:
 
     meter: Meter = field(default_factory=Meter)
     repeats: bool = False
+    folding: int = 0
+    """How many `reduce` the expression at hand is repeated by."""
     parts: int = 0
     reads: set[str] = field(default_factory=set)
 
@@ -143,11 +146,22 @@ def _uci_part(compiler: _Compiler, given: Sequence[object], path: Path, depth: i
     return _constant_if(operators.uci_part(operand, _integer(given[1], (*path, 1)), path), [operand])
 
 
+def _contained(compiler: _Compiler, given: Sequence[object], path: Path, depth: int) -> Term:
+    operands = compiler.operands(given, path, depth)
+    meter = compiler.meter if compiler.folding else None
+    return _constant_if(operators.contained(operands, meter, path), operands)
+
+
 def _reduction(compiler: _Compiler, given: Sequence[object], path: Path, depth: int) -> Term:
     compiler.repeats = True
+    array = compiler.expression(given[0], (*path, 0), depth + 1)
     before = compiler.parts
-    operands = compiler.operands(given, path, depth)
-    return operators.reduction(operands, compiler.parts - before, compiler.meter, path)
+    compiler.folding += 1
+    fold = compiler.expression(given[1], (*path, 1), depth + 1)
+    compiler.folding -= 1
+    cost = compiler.parts - before
+    initial = compiler.expression(given[2], (*path, 2), depth + 1)
+    return operators.reduction((array, fold, initial), cost, compiler.meter, path)
 
 
 _SHAPES: Final[Mapping[str, _Shape]] = {
@@ -155,16 +169,10 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
     "and": _Shape(2, MAX_PARTS, _plain(operators.both)),
     "!": _Shape(1, 1, _plain(operators.negate)),
     "===": _Shape(2, 2, _plain(operators.equal)),
-    "in": _Shape(2, 2, _plain(operators.contained)),
+    "in": _Shape(2, 2, _contained),
     "+": _Shape(2, 2, _plain(operators.add)),
-    **{
-        name: _Shape(2, 3, _plain(operators.ordered(order, Kind.INTEGER, "is not an integer")))
-        for name, order in INTEGER_ORDERS.items()
-    },
-    **{
-        name: _Shape(2, 3, _plain(operators.ordered(order, Kind.MOMENT, "is not a date-time")))
-        for name, order in MOMENT_ORDERS.items()
-    },
+    **{name: _Shape(2, 3, _plain(operators.ordered(order, Kind.INTEGER))) for name, order in INTEGER_ORDERS.items()},
+    **{name: _Shape(2, 3, _plain(operators.ordered(order, Kind.MOMENT))) for name, order in MOMENT_ORDERS.items()},
     "plusTime": _Shape(3, 3, _plus_time),
     "dccDateOfBirth": _Shape(1, 1, _birth),
     "extractFromUVCI": _Shape(2, 2, _uci_part),

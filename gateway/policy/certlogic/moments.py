@@ -58,10 +58,10 @@ def read_date_of_birth(text: str) -> datetime:
     return read_moment(text)
 
 
-def shift_by(amount: int, unit: str) -> Shift | None:
-    """Return the function that shifts a moment by `amount` of `unit`, one of UNITS; None if that is not at all.
+def shift_by(amount: int, unit: str) -> timedelta | Shift | None:
+    """Return what shifts a moment by `amount` of `unit`, one of UNITS: what is to be added, or a function.
 
-    It raises OverflowError or ValueError if the result is outside the years 1 to 9999.
+    None if it is not shifted at all. Either raises OverflowError or ValueError outside the years 1 to 9999.
     """
     if amount == 0:
         return None
@@ -69,8 +69,7 @@ def shift_by(amount: int, unit: str) -> Shift | None:
         hours = amount * 24 if unit == "day" else amount
         if abs(hours) > _MOST_HOURS:
             return _never
-        delta = timedelta(hours=hours)
-        return lambda moment: moment + delta
+        return timedelta(hours=hours)
     months = amount * 12 if unit == "year" else amount
     return lambda moment: _add_months(moment, months)
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import ge, gt, le, lt
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from .moments import Shift, read_moment
 from .terms import Evaluate, EvaluationFailed, Kind, Meter, Path, Term, constant
-from .values import LARGEST_INTEGER, TRUTHFUL, among, integer, same, truth
+from .values import LARGEST_INTEGER, SIMPLE, TRUTHFUL, among, integer, same, truth
 
 Builder = Callable[[Sequence[Term], Path], Term]
 Order = Callable[[Any, Any], bool]
@@ -27,8 +27,8 @@ MOMENT_ORDERS: Final[dict[str, Order]] = {"before": lt, "after": gt, "not-after"
 
 _SEPARATORS: Final = re.compile("[/#:]")
 _URN: Final = "URN:UVCI:"
-_LONGEST_UCI: Final = 1_000
-"""Characters. The specification of the certificates allows 80."""
+_LONGEST_UCI: Final = 200
+"""Characters. The schema of the certificates allows 80."""
 
 
 def if_then_else(operands: Sequence[Term], path: Path) -> Term:
@@ -80,17 +80,26 @@ def equal(operands: Sequence[Term], path: Path) -> Term:
     """Return `===`: whether two values are the same."""
     left, right = (operand.evaluate for operand in operands)
     for one, other in ((operands[0], right), (operands[1], left)):
-        if one.constant and type(text := one.evaluate(None)) is str:
-            return Term(_equals_text(other, text), path, Kind.BOOLEAN)
-    return Term(lambda data: same(left(data), right(data), path), path, Kind.BOOLEAN)
+        if one.constant:
+            known = one.evaluate(None)
+            if type(known) is str or (type(known) is int and known not in (0, 1)):  # 0 and 1 equal booleans
+                return Term(_equals(other, known), path, Kind.BOOLEAN)
+
+    def is_same(data: object) -> bool:
+        one, other = left(data), right(data)
+        if type(one) is type(other) and type(one) in SIMPLE:
+            return one == other
+        return same(one, other, path)
+
+    return Term(is_same, path, Kind.BOOLEAN)
 
 
-def _equals_text(operand: Evaluate, text: str) -> Evaluate:
-    return lambda data: operand(data) == text
+def _equals(operand: Evaluate, known: str | int) -> Evaluate:
+    return lambda data: operand(data) == known
 
 
-def contained(operands: Sequence[Term], path: Path) -> Term:
-    """Return `in`: whether the first operand is in the second, an array."""
+def contained(operands: Sequence[Term], meter: Meter | None, path: Path) -> Term:
+    """Return `in`: whether the first operand is in the second, an array. `meter` is for what stands in a `reduce`."""
     value, array = (operand.evaluate for operand in operands)
     place = operands[1].path
     if operands[1].constant:
@@ -108,6 +117,8 @@ def contained(operands: Sequence[Term], path: Path) -> Term:
         found, members = value(data), array(data)
         if type(members) is not list:
             raise EvaluationFailed(place, "is not an array")
+        if meter is not None:
+            meter.take(len(members), path)
         return among(found, members, path)
 
     return Term(is_among, path, Kind.BOOLEAN)
@@ -120,56 +131,53 @@ def add(operands: Sequence[Term], path: Path) -> Term:
 
     def total(data: object) -> int:
         one, other = left(data), right(data)
-        result = integer(one, left_place) + integer(other, right_place)
-        if not -LARGEST_INTEGER <= result <= LARGEST_INTEGER:
-            raise EvaluationFailed(path, "is larger than an exact integer")
-        return result
+        if type(one) is not int:
+            one = integer(one, left_place)
+        if type(other) is not int:
+            other = integer(other, right_place)
+        result = one + other
+        if -LARGEST_INTEGER <= result <= LARGEST_INTEGER:
+            return result
+        raise EvaluationFailed(path, "is larger than an exact integer")
 
     return Term(total, path, Kind.INTEGER)
 
 
-def ordered(order: Order, kind: Kind, description: str) -> Builder:
+def ordered(order: Order, kind: Kind) -> Builder:
     """Return the builder of a comparison of two or three integers, or moments: a op b, and b op c."""
-    proper = int if kind is Kind.INTEGER else datetime
+    proper, check = (int, integer) if kind is Kind.INTEGER else (datetime, _no_moment)
 
-    def check(value: object, place: Path) -> object:
-        if kind is Kind.INTEGER:
-            return integer(value, place)
-        raise EvaluationFailed(place, description)
+    def checked(operand: Term) -> Evaluate:
+        evaluate, place = operand.evaluate, operand.path
+        if operand.kind is kind:
+            return evaluate
+
+        def value_of_kind(data: object) -> object:
+            value = evaluate(data)
+            return value if type(value) is proper else check(value, place)
+
+        return value_of_kind
 
     def build(operands: Sequence[Term], path: Path) -> Term:
-        evaluates = tuple(operand.evaluate for operand in operands)
-        places = tuple(operand.path for operand in operands)
-        known = all(operand.kind is kind for operand in operands)
-        if len(evaluates) == 2:
-            left, right = evaluates
-            left_place, right_place = places
-            if known:
-                return Term(lambda data: order(left(data), right(data)), path, Kind.BOOLEAN)
+        if len(operands) == 2:
+            left, right = map(checked, operands)
+            return Term(lambda data: order(left(data), right(data)), path, Kind.BOOLEAN)
+        first, second, third = map(checked, operands)
 
-            def two(data: object) -> bool:
-                one, other = left(data), right(data)
-                if type(one) is not proper:
-                    one = check(one, left_place)
-                if type(other) is not proper:
-                    other = check(other, right_place)
-                return order(one, other)
-
-            return Term(two, path, Kind.BOOLEAN)
-
-        def three(data: object) -> bool:
-            one, other, another = (
-                value if type(value) is proper else check(value, place)
-                for value, place in zip([evaluate(data) for evaluate in evaluates], places, strict=True)
-            )
+        def between(data: object) -> bool:
+            one, other, another = first(data), second(data), third(data)
             return order(one, other) and order(other, another)
 
-        return Term(three, path, Kind.BOOLEAN)
+        return Term(between, path, Kind.BOOLEAN)
 
     return build
 
 
-def plus_time(operand: Term, shift: Shift | None, path: Path) -> Term:
+def _no_moment(_value: object, path: Path) -> NoReturn:
+    raise EvaluationFailed(path, "is not a date-time")
+
+
+def plus_time(operand: Term, shift: timedelta | Shift | None, path: Path) -> Term:
     """Return `plusTime`: the moment that the operand names, shifted."""
     return Term(_dated(operand, read_moment, shift), path, Kind.MOMENT)
 
@@ -179,14 +187,17 @@ def birth(operand: Term, read: Callable[[str], datetime], path: Path) -> Term:
     return Term(_dated(operand, read, None), path, Kind.MOMENT)
 
 
-def _dated(operand: Term, read: Callable[[str], datetime], shift: Shift | None) -> Evaluate:
+def _dated(operand: Term, read: Callable[[str], datetime], shift: timedelta | Shift | None) -> Evaluate:
     evaluate, place = operand.evaluate, operand.path
+    delta, move = (shift, None) if isinstance(shift, timedelta) else (None, shift)
 
     def moment(data: object) -> datetime:
         text = evaluate(data)
         if type(text) is str:
             try:
-                return read(text) if shift is None else shift(read(text))
+                if delta is not None:
+                    return read(text) + delta
+                return read(text) if move is None else move(read(text))
             except (ValueError, OverflowError):
                 pass
         # Outside the handler: the reader's exception quotes the text and must not be chained to ours.
@@ -196,7 +207,7 @@ def _dated(operand: Term, read: Callable[[str], datetime], shift: Shift | None) 
 
 
 def reduction(operands: Sequence[Term], cost: int, meter: Meter, path: Path) -> Term:
-    """Return `reduce`: a left fold of an array, or null, by an expression that costs `cost` steps each time."""
+    """Return `reduce`: a left fold of an array (null is an empty one) by an expression of `cost` parts."""
     array, fold, initial = (operand.evaluate for operand in operands)
     place = operands[0].path
 

@@ -1,31 +1,30 @@
-"""Values as CertLogic sees them: truthy and falsy, same and not, integers, and what lies at the end of a path.
+"""Values as CertLogic sees them: truthy and falsy, same and not, integers.
 
 - falsy: false, null, 0, "", [], {}; truthy: every other boolean, integer, text, array, object
 - a number with a fraction, a date-time, and whatever JSON does not have, is neither: using it as a truth fails
 - 42.0 is the integer 42; a boolean is no integer
 - two arrays, two objects or two date-times are the same only if they are one and the same: implementations differ on
   two equal ones, so that comparing them fails
-- reading beyond what is there gives null; an integer in a path reads an array, any other name an object
 
-Source: CertLogic specification 1.3.3, "Values" and "Data access".
+Source: CertLogic specification 1.3.3, "Values".
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from .terms import Evaluate, EvaluationFailed, Path
+from .terms import EvaluationFailed, Path
 
 LARGEST_INTEGER: Final = 2**53 - 1
 """Integers are those that every JSON reader keeps exactly (RFC 7493, 2.2)."""
 
 TRUTHFUL: Final = frozenset({bool, type(None), int, str, list, dict})
 """The types whose truth is Python's own."""
+SIMPLE: Final = frozenset({bool, int, str})
+"""The types of which two values are the same if they are equal."""
 _COMPOSITE: Final = frozenset({list, dict, datetime})
-_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def truth(value: object, path: Path) -> bool:
@@ -65,22 +64,3 @@ def integer(value: object, path: Path) -> int:
     if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
         raise EvaluationFailed(path, "is larger than an exact integer")
     return value
-
-
-def reader(path: str) -> Evaluate:
-    """Return the closure that reads the value at `path`, names and indices parted by dots; "" is the data itself."""
-    if path == "":
-        return lambda data: data
-    steps = tuple((name, int(name) if _INDEX.fullmatch(name) else None) for name in path.split("."))
-
-    def read(data: object) -> object:
-        for name, index in steps:
-            if type(data) is dict:
-                data = data.get(name)
-            elif type(data) is list and index is not None and index < len(data):
-                data = data[index]
-            else:
-                return None
-        return data
-
-    return read
