@@ -8,8 +8,11 @@ known dialect needs a profile and no code; a new dialect is one module and one l
 - `dialects.py`       which dialects there are: `alipay.py`, `tencent.py`, `jiangsu.py`, `zhejiang.py`, `national.py`
                       over HTTP (`http.py`), `native.py` over gRPC
 - `answers.py`        the parsing line: strict JSON in, a handful of words out, everything about the holder dropped
-- `lane.py`           one province's lane: deadline, bounded calls, breaker, retries, single flight, remembered answers
+- `lane.py`           one province's lane: what it said a moment ago (`memory.py`), calls that equal questions share
+                      (`flights.py`), bounded calls and a line before them (`turnstile.py`), the breaker
+                      (`breaker.py`), attempts and deadline
 - `issuers.py`        all lanes, and the fall-back to the national platform
+- `observer.py`       the seam through which the lanes are watched
 
 Nothing about who checks, where or why goes out, but the gateway's own registered names where a dialect demands some.
 """
