@@ -43,7 +43,9 @@ TABLE = {
     "gateway.status": Row(WORDS, ()),
     "gateway.policy": Row((*WORDS, "gateway.lines", "keys.strict"), ()),
     "gateway.disclosure": Row(WORDS, ()),
-    "gateway.provinces": Row((*WORDS, "gateway.formats", "gateway.lines", "gateway.loopback", "keys", "healthcode")),
+    "gateway.provinces": Row(
+        (*WORDS, "gateway.formats", "gateway.lines", "gateway.loopback", "gateway.trust.online", "keys", "healthcode")
+    ),
     "gateway.places": Row((*WORDS, "gateway.formats", "gateway.lines", "gateway.trust", "keys"), ()),
     "gateway.conversion": Row((*WORDS, "gateway.formats", "gateway.status", "keys"), ()),
     "gateway.lines": Row((), ()),
@@ -59,6 +61,7 @@ TABLE = {
     "gateway.rpc": Row(("gateway", "keys", "healthcode")),
     "gateway.web": Row(()),
     "gateway.loading": Row(("gateway", "keys")),
+    "gateway.judging": Row(("gateway", "keys")),
     "gateway.app": Row(("gateway", "keys")),
     "gateway.cli": Row(("gateway", "keys")),
     "gateway.demo": Row(("gateway", "keys")),
