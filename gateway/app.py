@@ -2,11 +2,11 @@
 
 Rules:
 
-- Trust, rules and signer are loaded before anything listens; one that cannot be loaded refuses the start.
+- Trust, rules, profiles, lists and signers are loaded before anything listens; one that cannot be refuses the start.
 - Ready means: all of them in force, no trust list expired, gRPC open, not draining. It is judged anew each second and
   at each /readyz, never latched; the gRPC health service says the same.
-- A reload re-reads trust lists and rules, both or neither, beside the event loop. It is asked for (SIGHUP), never
-  guessed from a file's time: an operator must know which list was in force when.
+- A reload re-reads all that `loading.py` loads, beside the event loop, and puts it in force whole or not at all. It is
+  asked for (SIGHUP), never guessed from a file's time: an operator must know which list was in force when.
 - A drain: not ready at once, then the gRPC edge's lame duck and grace, and the HTTP edge last, so that the drain itself
   can be watched.
 - The clock is an argument: tests and the demo bring their own.
@@ -18,25 +18,24 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.metadata import version
 
 from gateway.config import Config
+from gateway.conversion.observer import NobodyObserves
 from gateway.instants import now
-from gateway.pipeline import Pipeline
-from gateway.policy.book import PolicyBook, PolicyUnavailable
-from gateway.receipts.receipt import ReceiptIssuer
-from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
+from gateway.judging import Judging, Watchers
+from gateway.loading import StartRefused
+from gateway.provinces.observer import NobodyWatches
 from gateway.rpc.methods import METHODS
 from gateway.rpc.server import GrpcServer
 from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
-from gateway.trust.store import TrustStore, TrustUnavailable
-from gateway.values import Instant, Profile
+from gateway.values import Instant
 from gateway.watch.events import (
     Draining,
     HttpAnswered,
-    Part,
+    ListsLoaded,
     PolicyLoaded,
+    ProvincesLoaded,
     ReadinessChanged,
     ReloadDone,
     ReloadRefused,
@@ -52,7 +51,7 @@ from gateway.watch.observer import RpcObserver
 from gateway.watch.rpc import CallType
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
-from keys.signer import Signer, SignerUnavailable, open_signer, public_jwks
+from keys.signer import public_jwks
 
 VERSION = version("healthcode-gateway")
 READINESS_S = 1.0  # between two looks at the own readiness
@@ -61,65 +60,22 @@ Clock = Callable[[], Instant]
 """Reads the time. Called once per request, and once per look at the readiness."""
 
 
-class StartRefused(Exception):
-    """The gateway does not start. `part` is what failed, `where` an option or file, `why` is for the operator."""
-
-    def __init__(self, part: Part, where: str, why: str) -> None:
-        super().__init__(f"{where}: {why}")
-        self.part: Part = part
-        self.where = where
-        self.why = why
-
-
-def load_trust(config: Config, at: Instant) -> TrustStore:
-    """Return the trust lists of `config` in force. Raises StartRefused."""
-    try:
-        return TrustStore(config.trust.lists, config.service.environment, at=at)
-    except TrustUnavailable as refused:
-        raise StartRefused("trust", f"trust.lists: {refused.file}", refused.why) from None
-
-
-def load_policies(config: Config) -> PolicyBook:
-    """Return the rules of `config` in force. Raises StartRefused."""
-    try:
-        return PolicyBook.load(config.policy.directory)
-    except PolicyUnavailable as refused:
-        raise StartRefused("policy", f"policy.directory: {refused.file}", refused.why) from None
-
-
-def load_signer(config: Config) -> Signer:
-    """Return the receipt key of `config`. Raises StartRefused."""
-    try:
-        return open_signer(config.receipts.signer)
-    except SignerUnavailable as refused:
-        raise StartRefused("signer", "receipts.signer", str(refused)) from None
-
-
 class App:
     """One gateway. Make, start, reload and drain it in the same event loop."""
 
     def __init__(self, config: Config, *, clock: Clock = now, log: EventLog | None = None) -> None:
-        """Load trust, rules and signer, in this order; open nothing. Raises StartRefused."""
+        """Load everything; open nothing. Raises StartRefused."""
         self._config = config
         self._clock = clock
         self._log = log or EventLog(level=config.log.level, instance=config.service.instance)
         self._began = time.monotonic()
         self._log.emit(Starting(VERSION, config.service.environment))
         self._metrics = Metrics(clock, version=VERSION)
-        self._trust = load_trust(config, clock())
-        self._policies = load_policies(config)
-        self._signer = load_signer(config)
+        self._judging = Judging(config, clock, self._watchers())
         self._tell_what_is_loaded()
-        self._desk = VerificationDesk(
-            pipeline=Pipeline(self._trust.current, self._policies),
-            receipts=ReceiptIssuer(config.receipts.issuer, self._signer),
-            rights_of=everyone_may(Rights(Profile[config.disclosure.max_profile.value])),
-            clock=clock,
-            watch=self._metrics.verdicts.count,
-        )
         self._grpc: GrpcServer | None = None
         self._http: HttpServer | None = None
-        self._key_set = public_jwks([self._signer])
+        self._key_set = public_jwks(self._judging.signers)
         self._draining = False
         self._said_ready: bool | None = None
         self._reloading = asyncio.Lock()
@@ -143,15 +99,16 @@ class App:
                 tls=self._config.grpc.tls is not None,
             )
         )
+        self._judging.start()
         self._looking = asyncio.create_task(self._look_again_and_again())
 
     async def reload(self) -> ReloadDone | ReloadRefused:
-        """Re-read trust lists and rules and put them in force, both or neither. Calls go on meanwhile, and never fail.
+        """Re-read everything and put it in force, all or nothing. Calls go on meanwhile, and never fail.
 
         What is broken changes nothing; the answer, the log and the metrics say what it is.
         """
         async with self._reloading:
-            outcome = await asyncio.to_thread(self._swap)
+            outcome = await self._swap()
             if isinstance(outcome, ReloadDone):
                 self._show_trust()
                 self._metrics.reloaded()
@@ -172,10 +129,10 @@ class App:
 
     def checks(self) -> tuple[Check, ...]:
         """Return the conditions of being ready, as they are now."""
-        expired = self._trust.current.expired(self._clock())
+        expired = self._judging.loaded.trust.expired(self._clock())
         return (
             Check("trust", "expired" if expired else "ok"),
-            Check("policy", "ok" if self._policies.divisions else "empty"),
+            Check("policy", "ok" if self._judging.loaded.policies.divisions else "empty"),
             Check("signer", "ok"),
             Check("grpc", "ok" if self.grpc_port else "not_serving"),
             Check("running", "draining" if self._draining else "ok"),
@@ -191,14 +148,14 @@ class App:
         except OSError as refused:
             await http.stop()
             why = refused.strerror or "cannot listen"
-            raise StartRefused("http", f"http.listen: {config.http.listen}", why) from None
+            raise StartRefused("http", "http.listen", str(config.http.listen), why) from None
         self._http = http
         self._metrics.rpc.announce(announced(reflection=config.grpc.reflection))
-        grpc = GrpcServer(_grpc_settings(config), lambda: self._desk, RpcObserver(self._metrics.rpc, self._log))
+        grpc = GrpcServer(_grpc_settings(config), lambda: self._judging.desk, RpcObserver(self._metrics.rpc, self._log))
         try:
             self.grpc_port = await grpc.start()
         except ServingRefused as refused:
-            raise StartRefused("grpc", "grpc", str(refused)) from None
+            raise StartRefused("grpc", "grpc", "", str(refused)) from None
         self._grpc = grpc
 
     async def _close(self) -> None:
@@ -210,24 +167,21 @@ class App:
         if self._grpc is not None:
             await self._grpc.stop()
             self._grpc = None
+        await self._judging.close()
         if self._http is not None:
             await self._http.stop()
             self._http = None
 
-    def _swap(self) -> ReloadDone | ReloadRefused:
-        # The rules first, which changes nothing yet; then the trust lists; then a pipeline of both goes in, whole.
+    async def _swap(self) -> ReloadDone | ReloadRefused:
         try:
-            book = PolicyBook.load(self._config.policy.directory)
-            snapshot = self._trust.reload(at=self._clock())
-        except PolicyUnavailable as refused:
-            return ReloadRefused("policy", refused.file, refused.why)
-        except TrustUnavailable as refused:
-            return ReloadRefused("trust", refused.file, refused.why)
+            await self._judging.reload()
+        except StartRefused as refused:
+            return ReloadRefused(refused.part, refused.file, refused.why)
         except Exception as exc:  # noqa: BLE001 a reload must never end a gateway that works
             return ReloadRefused("config", "", exception_name(exc))
-        self._policies = book
-        self._desk = replace(self._desk, pipeline=Pipeline(snapshot, book))
-        return ReloadDone(snapshot.epoch, len(snapshot.issuers), len(snapshot.keys), len(book.divisions))
+        loaded = self._judging.loaded
+        trust = loaded.trust
+        return ReloadDone(trust.epoch, len(trust.issuers), len(trust.keys), len(loaded.policies.divisions))
 
     async def _look(self) -> None:
         """Say ready or not, where that has changed."""
@@ -249,21 +203,26 @@ class App:
             except Exception as exc:  # noqa: BLE001 one look that fails must not be the last one
                 self._log.unhandled("loop", exc)
 
+    def _watchers(self) -> Watchers:
+        return Watchers(self._metrics.verdicts.count, NobodyWatches(), NobodyObserves())
+
     def _tell_what_is_loaded(self) -> None:
-        snapshot = self._trust.current
-        self._log.emit(TrustLoaded(len(snapshot.issuers), len(snapshot.keys), len(snapshot.refused), snapshot.epoch))
-        self._log.emit(PolicyLoaded(len(self._policies.divisions)))
-        self._log.emit(
-            SignerLoaded(self._config.receipts.issuer, self._signer.key_id.decode(), self._signer.algorithm.value)
-        )
+        loaded, signer = self._judging.loaded, self._judging.signer
+        trust = loaded.trust
+        self._log.emit(TrustLoaded(len(trust.issuers), len(trust.keys), len(trust.refused), trust.epoch))
+        self._log.emit(PolicyLoaded(len(loaded.policies.divisions)))
+        self._log.emit(ProvincesLoaded(len(loaded.provinces.profiles)))
+        self._log.emit(ListsLoaded(len(loaded.published.lists)))
+        self._log.emit(SignerLoaded(self._config.receipts.issuer, signer.key_id.decode(), signer.algorithm.value))
         self._show_trust()
-        self._metrics.trust.own_key(self._config.receipts.issuer, self._signer.key_id, None)
+        self._metrics.trust.own_key(self._config.receipts.issuer, signer.key_id, None)
         self._metrics.reloaded()
 
     def _show_trust(self) -> None:
-        snapshot = self._trust.current
-        self._metrics.trust.in_force(snapshot)
-        self._metrics.verdicts.prefill(snapshot.issuers.values())
+        loaded = self._judging.loaded
+        self._metrics.trust.in_force(loaded.trust)
+        self._metrics.lists.in_force(loaded.published.lists)
+        self._metrics.verdicts.prefill([*loaded.trust.issuers.values(), *loaded.provinces.online.issuers.values()])
 
     def _answered(self, method: str, route: str, status: int, seconds: float) -> None:
         self._log.emit(HttpAnswered(method, route, status, round(seconds * 1000, 3)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Severity = Literal["debug", "info", "warning", "error"]
-Part = Literal["config", "trust", "policy", "provinces", "lists", "signer", "grpc", "http"]
+Part = Literal["config", "trust", "policy", "provinces", "lists", "signer", "conversion", "grpc", "http"]
 
 Frames = tuple[str, ...]
 """Our own places in a traceback, innermost last: ``module:function:line``."""
@@ -65,6 +65,22 @@ class PolicyLoaded(Event):
 
     name = "policy_loaded"
     divisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProvincesLoaded(Event):
+    """Profiles of provinces are in force: their opaque codes are resolved."""
+
+    name = "provinces_loaded"
+    provinces: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListsLoaded(Event):
+    """Published lists of journeys and places are in force."""
+
+    name = "lists_loaded"
+    lists: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +175,44 @@ class RpcFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerOpened(Event):
+    """A province does nothing but fail and is left alone, but for one question now and then. `failure`: the last one."""
+
+    name = "breaker_opened"
+    severity = "warning"
+    province: str
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerClosed(Event):
+    """A province that was left alone answers again, or has a new profile."""
+
+    name = "breaker_closed"
+    province: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRefused(Event):
+    """A province does not accept the gateway's credentials or rights. Said once, until it answers again."""
+
+    name = "credentials_refused"
+    severity = "error"
+    province: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorFailed(Event):
+    """A dialect died of an answer: a fault of ours, told to the asker as garbage. `exception` is a type's name."""
+
+    name = "connector_failed"
+    severity = "error"
+    province: str
+    exception: str
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True)
 class Unhandled(Event):
     """An exception that nobody caught. `where` is the hook that saw it."""
 
@@ -189,6 +243,8 @@ EVENTS: dict[str, type[Event]] = {
         StartRefused,
         TrustLoaded,
         PolicyLoaded,
+        ProvincesLoaded,
+        ListsLoaded,
         SignerLoaded,
         Serving,
         ReadinessChanged,
@@ -198,6 +254,10 @@ EVENTS: dict[str, type[Event]] = {
         Stopped,
         HttpAnswered,
         RpcFailed,
+        BreakerOpened,
+        BreakerClosed,
+        CredentialsRefused,
+        ConnectorFailed,
         Unhandled,
         LibrarySpoke,
     )

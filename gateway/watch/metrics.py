@@ -18,6 +18,8 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.values import Instant
 
+from .lists import ListMetrics
+from .provinces import ProvinceMetrics
 from .rpc import RpcMetrics
 from .trust import TrustMetrics
 from .verdicts import VerdictCounts
@@ -49,6 +51,9 @@ class Metrics:
         self.registry.register(self.verdicts)
         self.trust = TrustMetrics(clock)
         self.registry.register(self.trust)
+        self.lists = ListMetrics(clock)
+        self.registry.register(self.lists)
+        self.provinces = ProvinceMetrics(self.registry)
         self._trust_reload = self._gauge(
             "hcgw_trust_last_reload_successful", "1 if the last reload put the trust lists on disk in force."
         )

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from healthcode.interop.v1 import reason_pb2, verdict_pb2
 
-from gateway.app import App, StartRefused
+from gateway.app import App
+from gateway.loading import StartRefused
 from gateway.config import load
 from gateway.watch.events import ReloadDone, ReloadRefused
 from gateway.watch.logs import EventLog
