@@ -129,7 +129,7 @@ def test_a_broken_reload_keeps_everything_and_says_why(site: Site, broken: str) 
         gateway.signal(signal.SIGHUP)
         refused = gateway.wait_for("reload_refused")
         assert refused["part"] == part
-        assert refused["file"] == str(site.policy / "110000.toml" if broken == "rules" else site.trust)
+        assert refused["file"] == (f"{site.policy / '110000.toml'}:1" if broken == "rules" else str(site.trust))
         assert refused["why"]
         assert metric(gateway, "hcgw_config_last_reload_successful") == 0
         assert metric(gateway, "hcgw_trust_last_reload_successful") == 0
