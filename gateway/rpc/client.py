@@ -1,18 +1,20 @@
-"""A small client of VerificationService, for the command line and the demo. Plaintext to loopback only."""
+"""A small client of verification and conversion, for the command line and the demo. Plaintext to loopback only."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 
 import grpc
+from healthcode.interop.v1 import conversion_service_pb2 as conversion_pb
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.errors import Reason
 from gateway.loopback import is_loopback
-from gateway.rpc.methods import VERIFICATION
-from gateway.values import CodeState, DivisionCode, Measure, Profile, Purpose
+from gateway.rpc.convert import fill_time
+from gateway.rpc.methods import CONVERSION, VERIFICATION
+from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, Measure, Profile, Purpose
 
 
 class AskingFailed(Exception):
@@ -34,6 +36,17 @@ class Answer:
     receipt: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConvertedAnswer:
+    """A verdict, and the converted code if there is one."""
+
+    answer: Answer
+    jws: str | None = field(default=None, repr=False)
+    qr: str | None = field(default=None, repr=False)
+    """None if there is no code, or if it is too long for a QR text."""
+    expire_time: Instant | None = None
+
+
 class VerificationClient:
     """Asks one gateway."""
 
@@ -42,6 +55,16 @@ class VerificationClient:
             f"/{VERIFICATION}/VerifyCode",
             request_serializer=pb.VerifyCodeRequest.SerializeToString,
             response_deserializer=pb.VerifyCodeResponse.FromString,
+        )
+        self._assess_displayed_code = channel.unary_unary(
+            f"/{VERIFICATION}/AssessDisplayedCode",
+            request_serializer=pb.AssessDisplayedCodeRequest.SerializeToString,
+            response_deserializer=pb.AssessDisplayedCodeResponse.FromString,
+        )
+        self._convert_code = channel.unary_unary(
+            f"/{CONVERSION}/ConvertCode",
+            request_serializer=conversion_pb.ConvertCodeRequest.SerializeToString,
+            response_deserializer=conversion_pb.ConvertCodeResponse.FromString,
         )
 
     async def verify_code(
@@ -56,14 +79,52 @@ class VerificationClient:
     ) -> Answer:
         """Return the verdict on one code. Raises: AskingFailed."""
         request = pb.VerifyCodeRequest(code=code, receipt_requested=receipt)
-        request.context.purpose = int(purpose)  # type: ignore[assignment]
-        request.context.receiving_division = division or ""
-        request.context.disclosure_profile = int(profile)  # type: ignore[assignment]
-        try:
+        _fill_context(request.context, purpose, division, profile)
+        with _asking():
             response = await self._verify_code(request, timeout=timeout_s)
-        except grpc.aio.AioRpcError as failed:
-            raise AskingFailed(failed.code().name, failed.details() or "") from None
         return _answer(response.verdict)
+
+    async def assess_displayed_code(
+        self,
+        code: DisplayedCode,
+        *,
+        purpose: Purpose,
+        division: DivisionCode | None,
+        profile: Profile = Profile.GATE,
+        receipt: bool = False,
+        timeout_s: float = 3.0,
+    ) -> Answer:
+        """Return the verdict on a code that was only seen. Raises: AskingFailed."""
+        request = pb.AssessDisplayedCodeRequest(
+            issuing_division=code.division, displayed=code.word, receipt_requested=receipt
+        )
+        if code.displayed_time is not None:
+            fill_time(request.displayed_time, code.displayed_time)
+        _fill_context(request.context, purpose, division, profile)
+        with _asking():
+            response = await self._assess_displayed_code(request, timeout=timeout_s)
+        return _answer(response.verdict)
+
+    async def convert_code(
+        self,
+        code: bytes,
+        *,
+        purpose: Purpose,
+        division: DivisionCode,
+        profile: Profile = Profile.GATE,
+        receipt: bool = False,
+        timeout_s: float = 3.0,
+    ) -> ConvertedAnswer:
+        """Return the verdict on one code, and what was made from it for `division`, if anything. Raises: AskingFailed."""
+        request = conversion_pb.ConvertCodeRequest(code=code, receipt_requested=receipt)
+        _fill_context(request.context, purpose, division, profile)
+        with _asking():
+            response = await self._convert_code(request, timeout=timeout_s)
+        answer = _answer(response.verdict)
+        if not response.HasField("converted"):
+            return ConvertedAnswer(answer)
+        made = response.converted
+        return ConvertedAnswer(answer, made.jws, made.qr or None, Instant(float(made.expire_time.seconds)))
 
 
 @asynccontextmanager
@@ -74,6 +135,23 @@ async def connected(target: str) -> AsyncIterator[VerificationClient]:
         raise AskingFailed("PERMISSION_DENIED", "this client speaks plaintext, so it speaks to loopback only")
     async with grpc.aio.insecure_channel(target) as channel:
         yield VerificationClient(channel)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Turn a call that failed into AskingFailed."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as failed:
+        raise AskingFailed(failed.code().name, failed.details() or "") from None
+
+
+def _fill_context(
+    context: pb.VerificationContext, purpose: Purpose, division: DivisionCode | None, profile: Profile
+) -> None:
+    context.purpose = int(purpose)  # type: ignore[assignment]
+    context.receiving_division = division or ""
+    context.disclosure_profile = int(profile)  # type: ignore[assignment]
 
 
 def _answer(verdict: pb.Verdict) -> Answer:

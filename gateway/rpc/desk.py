@@ -50,6 +50,31 @@ class WritesReceipts(Protocol):
         ...
 
 
+class ConvertedCode(Protocol):
+    """A code of the receiving division, in both spellings."""
+
+    @property
+    def jws(self) -> str: ...  # noqa: D102
+    @property
+    def qr(self) -> str: ...  # noqa: D102
+    @property
+    def expire_time(self) -> Instant: ...  # noqa: D102
+
+
+class ConvertsCodes(Protocol):
+    """Conversion, as a handler sees it."""
+
+    def convert(
+        self, decision: Decision, original: bytes, *, division: DivisionCode, at: Instant
+    ) -> ConvertedCode | None:
+        """Return a code of `division` made from `original`, or None where there is none to be made."""
+        ...
+
+    def noticed(self, original: bytes, decision: Decision) -> None:
+        """Take note of any decision on any code: what was made from it is at once no better than it."""
+        ...
+
+
 def _nobody(decision: Decision) -> None:
     """Watch nothing."""
 
@@ -76,6 +101,8 @@ class VerificationDesk:
     receipts: WritesReceipts | None
     """None if the gateway has no signer: then a request for a receipt is NotReady."""
     rights_of: Callable[[Caller], Rights]
+    converter: ConvertsCodes | None = None
+    """None if the gateway converts no codes: then ConvertCode answers the verdict alone."""
     published: PublishedLists = NOTHING_PUBLISHED
     """Affected journeys and places at risk."""
     clock: Callable[[], Instant] = now

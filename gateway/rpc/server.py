@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from gateway.loopback import is_loopback
+from gateway.rpc.conversion import ConversionServicer
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.interceptors import interceptors
 from gateway.rpc.methods import CONVERSION, HEALTH, JOURNEYS, PLACES, VERIFICATION
@@ -46,7 +47,11 @@ class GrpcServer:
             options=settings.channel_options(),
         )
         self._server.add_generic_rpc_handlers(
-            (VerificationServicer(desk).handlers(), *PublishedServicer(desk).handlers())
+            (
+                VerificationServicer(desk).handlers(),
+                ConversionServicer(desk).handlers(),
+                *PublishedServicer(desk).handlers(),
+            )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.reflection:

@@ -137,7 +137,7 @@ async def decided(code: bytes, terms: Terms, at: Instant, desk: VerificationDesk
     found = pipeline.verify(code, at=at, division=terms.division, way=way)
     if not isinstance(found, Decision):
         found = await pipeline.ask_issuer(found, at=at, division=terms.division, time_left=time_left(), way=way)
-    desk.watch(found)
+    _take_note(code, found, desk)
     return found
 
 
@@ -192,21 +192,25 @@ async def _judge_each(
         verdict = response.verdicts.add()
         found = desk.pipeline.verify(item.code, at=at, division=terms.division)
         if isinstance(found, Decision):
-            _fill(verdict, found, item.request_id, terms, desk)
+            _take_note(item.code, found, desk)
+            fill_verdict(verdict, disclose(found, terms.profile), item.request_id)
         else:
-            asking.create_task(_ask_and_fill(verdict, found, item.request_id, terms, at, desk))
+            asking.create_task(_ask_and_fill(verdict, found, item, terms, at, desk))
         if done % SLICE == 0 or monotonic() >= turn_ends:
             await asyncio.sleep(0)
             turn_ends = monotonic() + SLICE_S
 
 
 async def _ask_and_fill(
-    verdict: pb.Verdict, code: OpaqueCode, request_id: str, terms: Terms, at: Instant, desk: VerificationDesk
+    verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem, terms: Terms, at: Instant, desk: VerificationDesk
 ) -> None:
     decision = await desk.pipeline.ask_issuer(code, at=at, division=terms.division, time_left=time_left())
-    _fill(verdict, decision, request_id, terms, desk)
+    _take_note(item.code, decision, desk)
+    fill_verdict(verdict, disclose(decision, terms.profile), item.request_id)
 
 
-def _fill(verdict: pb.Verdict, decision: Decision, request_id: str, terms: Terms, desk: VerificationDesk) -> None:
+def _take_note(code: bytes, decision: Decision, desk: VerificationDesk) -> None:
+    """Count a decision, and let no code that was made from this one be better than it."""
     desk.watch(decision)
-    fill_verdict(verdict, disclose(decision, terms.profile), request_id)
+    if desk.converter is not None:
+        desk.converter.noticed(code, decision)

@@ -1,0 +1,72 @@
+"""ConversionService: the handler, a plain function that knows no transport, and the servicer around it.
+
+Rules:
+
+- The original is judged as VerifyCode does, but in the *convert* way; the verdict is the whole answer wherever no code
+  can be made, also in a gateway that makes none at all.
+- A code is made for the receiving division only, so there must be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from healthcode.interop.v1 import conversion_service_pb2 as pb
+
+from gateway.errors import RequestInvalid
+from gateway.rpc.callers import current_caller
+from gateway.rpc.convert import fill_time
+from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.methods import CONVERSION
+from gateway.rpc.validation import parsed
+from gateway.rpc.verification import agreed, decided, refuse_without_signer, tell
+from gateway.values import Caller, Instant, Way
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+
+async def convert_code(
+    request: pb.ConvertCodeRequest, caller: Caller, at: Instant, desk: VerificationDesk
+) -> pb.ConvertCodeResponse:
+    """Return the verdict on one code and, where it is let through by conversion, a code of the receiving division.
+
+    Raises: as `verify_code`; RequestInvalid if there is no receiving division.
+    """
+    terms = agreed(request, request.context, caller, desk)
+    if terms.division is None:
+        raise RequestInvalid("context.receiving_division", "is required")
+    refuse_without_signer(request.receipt_requested, desk)
+    decision = await decided(request.code, terms, at, desk, Way.CONVERT)
+    response = pb.ConvertCodeResponse()
+    tell(response.verdict, decision, request, terms, caller, desk)
+    made = (
+        None
+        if desk.converter is None
+        else desk.converter.convert(decision, request.code, division=terms.division, at=at)
+    )
+    if made is not None:
+        response.converted.jws, response.converted.qr = made.jws, made.qr
+        fill_time(response.converted.expire_time, made.expire_time)
+    return response
+
+
+class ConversionServicer:
+    """Answers the RPC of ConversionService. `desk` is asked once per request."""
+
+    def __init__(self, desk: Callable[[], VerificationDesk]) -> None:
+        self._desk = desk
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """Return the table that a server is given."""
+        return grpc.method_handlers_generic_handler(
+            CONVERSION, {"ConvertCode": grpc.unary_unary_rpc_method_handler(self.convert_code)}
+        )
+
+    async def convert_code(self, raw: bytes, _context: Context) -> bytes:
+        """Answer ConvertCode."""
+        caller, desk = current_caller(), self._desk()
+        request = parsed(pb.ConvertCodeRequest, raw)
+        return (await convert_code(request, caller, desk.clock(), desk)).SerializeToString()
