@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import CodeStopped, Reason
+from gateway.policy.book import PolicyBook
 from gateway.provinces.encodings import SHIPPED, load_encodings
-from gateway.values import CodeState, Instant, ReasonClass
+from gateway.values import CodeState, DivisionCode, Instant, Measure, ReasonClass
 
 from .province_words import AT, shipped, state, taking, told
 
@@ -202,6 +203,26 @@ def test_a_green_whose_own_time_has_passed_is_expired(system: str, ends: float, 
         assert stopped.value.reason is Reason.EXPIRED
         assert state(told(one.online, one.profiles[0].issuer, word, expire_time=Instant(AT + 1))) is CodeState.GREEN
     assert greens or system == "textbook"
+
+
+@pytest.mark.parametrize(
+    ("word", "measure", "reason"),
+    [
+        ("4", Measure.DENY, Reason.EXPIRED),
+        ("7", Measure.DENY, Reason.EXPIRED),
+        ("5", Measure.MANUAL, Reason.CODE_NOT_FOUND),
+        ("6", Measure.MANUAL, Reason.UNKNOWN_STATE),
+    ],
+)
+def test_an_enumeration_that_says_expired_is_judged_as_any_expired_code(
+    word: str, measure: Measure, reason: Reason, tmp_path: Path
+) -> None:
+    one = taking("iot-record", tmp_path)
+    live = told(one.online, one.profiles[0].issuer, word)
+    for division in (None, DivisionCode("330000"), DivisionCode("990000")):
+        decision = PolicyBook([]).decide(live, division, AT)
+        expected = Reason.NO_RULES if division is None and word == "6" else reason
+        assert (decision.measure, decision.reasons[0]) == (measure, expected)
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "encodings.md"

@@ -16,15 +16,16 @@ from types import MappingProxyType
 
 import pytest
 
+from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.policy.translation import translate
 from gateway.provinces.encodings import load_encodings
 from gateway.provinces.profile import ProvinceName
 from gateway.provinces.toml_file import FileRefused
 from gateway.trust.online import OnlineIssuers
-from gateway.values import CodeState, DivisionCode, Format, IssuerId, ReasonClass
+from gateway.values import CodeState, DivisionCode, Format, IssuerId, Measure, ReasonClass
 from tests.unit.codes import authentic
 
-from .province_words import seen, shipped, state, taking, told
+from .province_words import AT, seen, shipped, state, taking, told
 
 SEVERITY = {
     "GREEN": 0,
@@ -247,6 +248,25 @@ def test_no_word_of_a_signed_format_passes_without_a_map() -> None:
         least = COLOURS.get(word, NOBODY) if found is Format.NATIVE else NOBODY
         cases.append(Case(f"{found} {word!r}", least, translate(authentic(format=found, statement=word)).name))
     assert judged(cases, len(FORMATS) * WORDS) == []
+
+
+def test_nobody_passes_anywhere_who_was_not_called_green() -> None:
+    """The same product, through the rules that ship: what a gate does about it."""
+    known, book = shipped().online, PolicyBook.load(SHIPPED)
+    passed, refused = set(), set()
+    for one, word, rules in product(shipped().profiles, every_word(), book.divisions):
+        heard = told(known, one.issuer, word)
+        measure = book.decide(heard, rules.division, AT).measure
+        if measure is Measure.PASS:
+            passed.add((one.name, word))
+        elif measure is Measure.LIMITED:
+            assert least_of(word, None, SAID[one.name]) != RED, (one.name, word, rules.division)
+        if measure is Measure.DENY:
+            refused.add((one.name, word))
+    assert passed
+    assert [(name, word) for name, word in passed if least_of(word, None, SAID[name]) != GREEN] == []
+    called_red = {(name, word) for name, words in SAID.items() for word, least in words.items() if least == RED}
+    assert called_red <= refused
 
 
 def test_the_judge_sees_every_improvement() -> None:
