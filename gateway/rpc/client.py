@@ -115,7 +115,7 @@ class VerificationClient:
         receipt: bool = False,
         timeout_s: float = 3.0,
     ) -> ConvertedAnswer:
-        """Return the verdict on one code, and what was made from it for `division`, if anything. Raises: AskingFailed."""
+        """Return the verdict on one code, and what was made from it for `division`. Raises: AskingFailed."""
         request = conversion_pb.ConvertCodeRequest(code=code, receipt_requested=receipt)
         _fill_context(request.context, purpose, division, profile)
         with _asking():

@@ -5,12 +5,27 @@ Labels are words of ours: outcomes and states. Nothing tells of an issuer, a pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from gateway.values import CodeState
+
+from .logs import EventLog
+
+OUTCOMES: Final = (
+    "converted",
+    "not_let_through",
+    "already_converted",
+    "unnamed",
+    "undated",
+    "ending",
+    "full",
+)
+"""What comes of a wish for a converted code; a test holds this equal to what gateway/conversion says."""
+
+RECHECKS: Final = ("stands", "worse", "silent")
+"""What a new look at an original gives; a test holds this equal, too."""
 
 MARKS: Final = (
     CodeState.GREEN,
@@ -26,52 +41,56 @@ MARKS: Final = (
 
 
 class ConversionMetrics:
-    """The numbers of one gateway's conversions; a gateway.conversion.observer.ConversionObserver."""
+    """The numbers of one gateway's conversions."""
 
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        *,
-        outcomes: Iterable[str],
-        rechecks: Iterable[str],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """Make the families, with a 0 for each of `outcomes` and `rechecks`; `failed` is told of bugs."""
-        self._asked = Counter(
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the families, each with its zeros."""
+        asked = Counter(
             "hcgw_conversions", "Wishes for a converted code, by what came of them.", ("outcome",), registry=registry
         )
-        self._live = Gauge("hcgw_conversions_live", "Converted codes that have not ended.", registry=registry)
-        self._marked = Counter(
-            "hcgw_conversions_marked", "Changes of a converted code's place, by what it reads then.", ("state",),
+        marked = Counter(
+            "hcgw_conversion_marks",
+            "Changes of a converted code's place in the status list, by what it reads then.",
+            ("state",),
             registry=registry,
-        )  # fmt: skip
-        self._rechecked = Counter(
-            "hcgw_conversion_rechecks", "New looks at originals of converted codes.", ("outcome",), registry=registry
         )
-        self._failed = failed
-        for outcome in outcomes:
-            self._asked.labels(outcome)
-        for outcome in rechecks:
-            self._rechecked.labels(outcome)
-        for state in MARKS:
-            self._marked.labels(state.name)
+        looked = Counter(
+            "hcgw_conversion_rechecks",
+            "New looks at originals of converted codes, by what they gave.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.live = Gauge("hcgw_conversions_live", "Converted codes that have not ended.", registry=registry)
+        self.asked = {outcome: asked.labels(outcome) for outcome in OUTCOMES}
+        self.looked = {outcome: looked.labels(outcome) for outcome in RECHECKS}
+        self.marked = {state: marked.labels(state.name) for state in MARKS}
+
+
+class ConversionWatch:
+    """Told of every conversion by gateway/conversion (its `ConversionObserver`)."""
+
+    __slots__ = ("_log", "_metrics")
+
+    def __init__(self, metrics: ConversionMetrics, log: EventLog) -> None:
+        self._metrics = metrics
+        self._log = log
 
     def conversion_asked(self, outcome: str) -> None:
-        """See ConversionObserver."""
-        self._asked.labels(outcome).inc()
+        """Count what came of a wish."""
+        self._metrics.asked[outcome].inc()
 
     def conversions_live(self, count: int) -> None:
-        """See ConversionObserver."""
-        self._live.set(count)
+        """Show how many converted codes live."""
+        self._metrics.live.set(count)
 
     def conversion_marked(self, state: CodeState) -> None:
-        """See ConversionObserver."""
-        self._marked.labels(state.name).inc()
+        """Count a place that reads something else now."""
+        self._metrics.marked[state].inc()
 
     def original_rechecked(self, outcome: str) -> None:
-        """See ConversionObserver."""
-        self._rechecked.labels(outcome).inc()
+        """Count a new look."""
+        self._metrics.looked[outcome].inc()
 
     def recheck_failed(self, failure: Exception) -> None:
-        """See ConversionObserver."""
-        self._failed(failure)
+        """Tell of a fault of ours: the type and our own frames, never the text, which may quote a code."""
+        self._log.unhandled("loop", failure)

@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.values import Instant
 
+from .conversion import ConversionMetrics
 from .lists import ListMetrics
 from .provinces import ProvinceMetrics
 from .rpc import RpcMetrics
@@ -54,6 +55,7 @@ class Metrics:
         self.lists = ListMetrics(clock)
         self.registry.register(self.lists)
         self.provinces = ProvinceMetrics(self.registry)
+        self.conversions = ConversionMetrics(self.registry)
         self._trust_reload = self._gauge(
             "hcgw_trust_last_reload_successful", "1 if the last reload put the trust lists on disk in force."
         )
