@@ -66,7 +66,9 @@ def test_nobody_is_reached_by_a_shipped_profile(one: ProvinceProfile) -> None:
 
 def test_no_secret_ships(one: ProvinceProfile) -> None:
     assert [path.name for path in one.credentials.values() if path.exists()] == []
-    assert [path.name for path in PROFILES.rglob("*") if path.is_file() and path.suffix not in (".toml", ".md", ".json")] == []
+    assert [
+        path.name for path in PROFILES.rglob("*") if path.is_file() and path.suffix not in (".toml", ".md", ".json")
+    ] == []
 
 
 def test_every_value_names_its_source_or_is_assumed(one: ProvinceProfile) -> None:
