@@ -161,6 +161,8 @@ class Issuers:
         for name, province in held.provinces.items():
             if self._provinces.get(name) is not province:
                 self._let_go(province)
+            if name not in self._provinces:
+                observer.gone(name)
         for name, province in self._provinces.items():
             if held.provinces.get(name) is not province:
                 province.own.show()

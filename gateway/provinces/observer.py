@@ -41,6 +41,10 @@ class ProvinceObserver(Protocol):
         """Take note of how many questions are with the province."""
         ...
 
+    def gone(self, province: ProvinceName) -> None:
+        """Take note that a province has no profile any more."""
+        ...
+
     def broke(self, province: ProvinceName, failure: Exception) -> None:
         """Take note of a fault of a dialect of ours. Of `failure` only the type and the frames may be told on."""
         ...
@@ -67,6 +71,9 @@ class NobodyWatches:
     def in_flight(self, province: ProvinceName, questions: int) -> None:
         """See ProvinceObserver."""
 
+    def gone(self, province: ProvinceName) -> None:
+        """See ProvinceObserver."""
+
     def broke(self, province: ProvinceName, failure: Exception) -> None:
         """See ProvinceObserver."""
 
@@ -79,6 +86,7 @@ class WatchesCalls:
         self.remembered = observer.remembered
         self.joined = observer.joined
         self.fell_back = observer.fell_back
+        self.gone = observer.gone
         self.broke = observer.broke
 
     def breaker(self, province: ProvinceName, state: BreakerState) -> None:

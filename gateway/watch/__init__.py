@@ -5,7 +5,8 @@
 - `metrics.py`    one registry per gateway and everything that is in it
 - `verdicts.py`   verifications by issuer, format, measure and reason
 - `rpc.py`        the grpc_server_* metrics
-- `observer.py`   fills the seam of gateway/rpc
+- `provinces.py`  questions to the provinces, breakers, fall-backs
+- `observer.py`   fills the seams of gateway/rpc and gateway/provinces
 - `trust.py`      age and end of the trust lists, keys and their ends
 
 Nothing here ever holds a code, a token, a caller's own word or the text of an exception.

@@ -176,7 +176,7 @@ class RpcFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class BreakerOpened(Event):
-    """A province does nothing but fail and is left alone, but for one question now and then. `failure`: the last one."""
+    """A province does nothing but fail and is left alone, but for a probe now and then. `failure` is the last one."""
 
     name = "breaker_opened"
     severity = "warning"

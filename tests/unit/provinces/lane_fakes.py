@@ -140,6 +140,7 @@ class Watch:
     states: list[tuple[str, BreakerState]] = field(default_factory=list)
     most_in_flight: int = 0
     last_in_flight: dict[str, int] = field(default_factory=dict)
+    departed: list[str] = field(default_factory=list)
     broken: list[Exception] = field(default_factory=list)
 
     def asked(self, province: ProvinceName, outcome: str, seconds: float) -> None:
@@ -161,6 +162,9 @@ class Watch:
     def in_flight(self, province: ProvinceName, questions: int) -> None:
         self.most_in_flight = max(self.most_in_flight, questions)
         self.last_in_flight[province] = questions
+
+    def gone(self, province: ProvinceName) -> None:
+        self.departed.append(province)
 
     def broke(self, province: ProvinceName, failure: Exception) -> None:
         self.broken.append(failure)

@@ -379,6 +379,7 @@ def test_a_reload_keeps_what_has_not_changed() -> None:
         changed = replace(before.profiles[1], title="another")
         old, bench.issuers = bench.issuers, bench.issuers.renewed(Directory((before.profiles[0], changed)))
         assert {name: len(made) for name, made in bench.provinces.items()} == {"zhejiang": 1, "guizhou": 2, "jilin": 1}
+        assert bench.watch.departed == ["jilin"]
         assert await bench.ask() == first
         assert len(bench["zhejiang"].asked) == 1  # remembered
         assert await bench.ask("jilin") is Reason.ISSUER_NOT_CONNECTED

@@ -28,6 +28,12 @@ def filled() -> Metrics:
     metrics.trust.in_force(
         SimpleNamespace(issued=Instant(0.0), expires=None, epoch=1, issuers={}, keys=(key,), refused=())
     )
+    metrics.lists.in_force(
+        [SimpleNamespace(issuer=IssuerId("a"), kind="places", issued=Instant(0.0), expires=Instant(1.0))]
+    )
+    metrics.provinces.of("zhejiang")
+    metrics.provinces.show_breaker("zhejiang", 0)
+    metrics.provinces.show_in_flight("zhejiang", 0)
     return metrics
 
 
