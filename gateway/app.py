@@ -21,15 +21,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from gateway.config import Config
-from gateway.conversion.observer import NobodyObserves
 from gateway.instants import now
 from gateway.judging import Judging, Watchers
 from gateway.loading import StartRefused
-from gateway.provinces.observer import NobodyWatches
 from gateway.rpc.methods import METHODS
 from gateway.rpc.server import GrpcServer
 from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
 from gateway.values import Instant
+from gateway.watch.conversion import ConversionWatch
 from gateway.watch.events import (
     Draining,
     HttpAnswered,
@@ -47,7 +46,7 @@ from gateway.watch.events import (
 )
 from gateway.watch.logs import EventLog, exception_name
 from gateway.watch.metrics import Metrics
-from gateway.watch.observer import RpcObserver
+from gateway.watch.observer import LaneObserver, RpcObserver
 from gateway.watch.rpc import CallType
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
@@ -204,7 +203,10 @@ class App:
                 self._log.unhandled("loop", exc)
 
     def _watchers(self) -> Watchers:
-        return Watchers(self._metrics.verdicts.count, NobodyWatches(), NobodyObserves())
+        metrics, log = self._metrics, self._log
+        return Watchers(
+            metrics.verdicts.count, LaneObserver(metrics.provinces, log), ConversionWatch(metrics.conversions, log)
+        )
 
     def _tell_what_is_loaded(self) -> None:
         loaded, signer = self._judging.loaded, self._judging.signer

@@ -60,6 +60,7 @@ class Judging:
             pipeline=self._pipeline(),
             receipts=ReceiptIssuer(config.receipts.issuer, self.signer),
             rights_of=everyone_may(Rights(Profile[config.disclosure.max_profile.value])),
+            converter=self.converter,
             published=self.loaded.published,
             clock=clock,
             watch=watchers.verdicts,
