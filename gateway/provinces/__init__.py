@@ -3,7 +3,9 @@
 A province is a profile (TOML, `deploy/provinces`) that speaks a dialect (a module here). A new province that speaks a
 known dialect needs a profile and no code; a new dialect is one module and one line in `dialects.py`.
 
-- `profile.py`        what a profile says; `profile_file.py` reads it, `directory.py` holds all of them
+- `profile.py`        what a profile says; `directory.py` holds all of them
+- `profile_file.py`   reads one: `profile_model.py` is its form and JSON Schema, `encodings.py` the words that many
+                      share, `toml_file.py` tells each fault with line and member
 - `dialect.py`        what a dialect does, and the ways in which an upstream fails
 - `dialects.py`       which dialects there are: `alipay.py`, `tencent.py`, `jiangsu.py`, `zhejiang.py`, `national.py`
                       over HTTP (`http.py`), `native.py` over gRPC

@@ -20,11 +20,12 @@ from typing import Final
 
 from pydantic import Field
 
+from gateway.lines import Path as MemberPath
 from gateway.values import CodeState, ReasonClass
 
 from .profile import StatedMeaning
 from .profile_model import MOST_ROWS, Line, Name, StateRow, Strict
-from .toml_file import MemberPath, TomlFile, read_toml
+from .toml_file import TomlFile, read_toml
 
 SHIPPED: Final = Path(__file__).parent / "encodings.toml"
 """The encodings that ship with the gateway. Sources: the public record; each row names its own."""

@@ -18,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.formats.opaque import CodeShape, OpaqueShapes, ShapeInvalid
+from gateway.lines import Path as MemberPath
 from gateway.loopback import is_loopback
 from gateway.values import DivisionCode, IssuerId
 
@@ -25,7 +26,7 @@ from . import dialects
 from .encodings import Encoding, improves, meaning_of, repeated, row_faults, word_fault
 from .profile import Budget, DialectName, ProvinceName, ProvinceProfile, StatedMeaning
 from .profile_model import NAME_PATTERN, Endpoint, NamedTexts, PageRow, ProfileFile, Strict, TextRow, written
-from .toml_file import MemberPath, TomlFile, read_toml
+from .toml_file import TomlFile, read_toml
 
 NATIONAL: Final = DivisionCode("100000")
 

@@ -19,6 +19,7 @@ from typing import Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.lines import Path as MemberPath
 from gateway.lines import line_of_syntax_fault, line_of_toml
 
 MAX_FILE_BYTES: Final = 256 * 1024
@@ -26,8 +27,6 @@ MAX_FAULTS: Final = 20
 
 LINE_PATTERN: Final = r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
 """Of a text on one line, not blank and without blanks around it."""
-
-MemberPath = tuple[str | int, ...]
 
 M = TypeVar("M", bound=BaseModel)
 
