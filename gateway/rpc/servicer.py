@@ -6,7 +6,8 @@ grpc's, which quotes exceptions.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -14,9 +15,17 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.rpc.callers import current_caller
 from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.look_ahead import Later, in_order
 from gateway.rpc.methods import VERIFICATION
 from gateway.rpc.validation import parsed, refuse_endless_batch
-from gateway.rpc.verification import Terms, assess_displayed_code, stream_item, verify_code, verify_codes
+from gateway.rpc.verification import (
+    StreamAnswer,
+    Terms,
+    assess_displayed_code,
+    stream_item,
+    verify_code,
+    verify_codes,
+)
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -70,8 +79,18 @@ class VerificationServicer:
         """Answer StreamVerifications: one answer per request, in order."""
         caller = current_caller()
         terms: Terms | None = None
-        async for raw in requests:
+
+        def begin(raw: bytes) -> bytes | Later:
+            nonlocal terms
             desk = self._desk()
             request = parsed(pb.StreamVerificationsRequest, raw)
-            response, terms = await stream_item(request, terms, caller, desk.clock(), desk)
-            await context.write(response.SerializeToString())
+            terms, answer = stream_item(request, terms, caller, desk.clock(), desk)
+            return _encoded(answer) if isinstance(answer, Coroutine) else answer.SerializeToString()
+
+        async with aclosing(in_order(requests, begin)) as answers:
+            async for answer in answers:
+                await context.write(answer)
+
+
+async def _encoded(answer: StreamAnswer) -> bytes:
+    return (await answer).SerializeToString()

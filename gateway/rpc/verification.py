@@ -13,9 +13,10 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from google.protobuf.message import Message
 from healthcode.interop.v1 import verification_service_pb2 as pb
@@ -33,6 +34,11 @@ SLICE: Final = 32
 
 SLICE_S: Final = 0.005
 """Seconds after which they get it earlier: the dearest hostile code alone takes more."""
+
+ASKING: Final = 32
+"""Opaque codes of a batch that are asked about at one time: a train of 300 must not crowd its province's lane."""
+
+StreamAnswer = Coroutine[Any, Any, pb.StreamVerificationsResponse]
 
 
 class AsksForReceipt(Protocol):
@@ -107,10 +113,10 @@ async def verify_codes(
     return response
 
 
-async def stream_item(
+def stream_item(
     request: pb.StreamVerificationsRequest, before: Terms | None, caller: Caller, at: Instant, desk: VerificationDesk
-) -> tuple[pb.StreamVerificationsResponse, Terms]:
-    """Return the verdict on one item of a stream, and the terms that hold for the next one.
+) -> tuple[Terms, pb.StreamVerificationsResponse | StreamAnswer]:
+    """Return the terms that hold for the next item of a stream, and the verdict on this one, or its awaiting.
 
     `before` are the terms of the item before, None for the first. They hold for this one if it has no context, as far
     as the caller's rights of now still allow them.
@@ -125,10 +131,17 @@ async def stream_item(
         terms = before
     else:
         raise RequestInvalid("context", "is required in the first message")
-    response = pb.StreamVerificationsResponse()
-    decision = await decided(request.item.code, terms, at, desk)
-    fill_verdict(response.verdict, disclose(decision, terms.profile), request.item.request_id)
-    return response, terms
+    response, item = pb.StreamVerificationsResponse(), request.item
+    found = desk.pipeline.verify(item.code, at=at, division=terms.division)
+    if isinstance(found, Decision):
+        _fill(response.verdict, found, item, terms, desk)
+        return terms, response
+
+    async def asked(code: OpaqueCode) -> pb.StreamVerificationsResponse:
+        await _ask_and_fill(response.verdict, code, item, terms, at, desk)
+        return response
+
+    return terms, asked(found)
 
 
 async def decided(code: bytes, terms: Terms, at: Instant, desk: VerificationDesk, way: Way = Way.VERIFY) -> Decision:
@@ -187,24 +200,41 @@ async def _judge_each(
     desk: VerificationDesk,
     asking: asyncio.TaskGroup,
 ) -> None:
+    turns = asyncio.Semaphore(ASKING)
     turn_ends = monotonic() + SLICE_S
     for done, item in enumerate(request.items, start=1):
         verdict = response.verdicts.add()
         found = desk.pipeline.verify(item.code, at=at, division=terms.division)
         if isinstance(found, Decision):
-            _take_note(item.code, found, desk)
-            fill_verdict(verdict, disclose(found, terms.profile), item.request_id)
+            _fill(verdict, found, item, terms, desk)
         else:
-            asking.create_task(_ask_and_fill(verdict, found, item, terms, at, desk))
+            asking.create_task(_ask_in_turn(turns, verdict, found, item, terms, at, desk))
         if done % SLICE == 0 or monotonic() >= turn_ends:
             await asyncio.sleep(0)
             turn_ends = monotonic() + SLICE_S
+
+
+async def _ask_in_turn(
+    turns: asyncio.Semaphore,
+    verdict: pb.Verdict,
+    code: OpaqueCode,
+    item: pb.CodeItem,
+    terms: Terms,
+    at: Instant,
+    desk: VerificationDesk,
+) -> None:
+    async with turns:
+        await _ask_and_fill(verdict, code, item, terms, at, desk)
 
 
 async def _ask_and_fill(
     verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem, terms: Terms, at: Instant, desk: VerificationDesk
 ) -> None:
     decision = await desk.pipeline.ask_issuer(code, at=at, division=terms.division, time_left=time_left())
+    _fill(verdict, decision, item, terms, desk)
+
+
+def _fill(verdict: pb.Verdict, decision: Decision, item: pb.CodeItem, terms: Terms, desk: VerificationDesk) -> None:
     _take_note(item.code, decision, desk)
     fill_verdict(verdict, disclose(decision, terms.profile), item.request_id)
 

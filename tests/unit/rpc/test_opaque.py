@@ -12,7 +12,7 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.errors import NotReady
 from gateway.rpc import time_left as time_left_module
 from gateway.rpc.time_left import RESERVE_S, UNLIMITED_S, enter, time_left
-from gateway.rpc.verification import stream_item, verify_code, verify_codes
+from gateway.rpc.verification import ASKING, stream_item, verify_code, verify_codes
 from gateway.values import Caller, CallerId, CallerKind, Way
 from tests.unit.rpc.fakes import AT, Desk
 
@@ -86,10 +86,10 @@ async def test_one_issuer_that_does_not_answer_costs_its_own_codes_only() -> Non
     assert answer.verdicts[1].core.reasons == [reason_pb2.REASON_UPSTREAM_UNAVAILABLE]
 
 
-async def test_others_have_their_turn_while_a_batch_asks() -> None:
+async def test_others_have_their_turn_while_a_batch_asks_a_few_at_a_time() -> None:
     desk = Desk()
     long = asyncio.create_task(verify_codes(batch_of(*[b"ask:slow"] * 300), CALLER, AT, desk()))
-    await until(lambda: desk.pipeline.waiting == 300)
+    await until(lambda: desk.pipeline.waiting == ASKING)
     single = await verify_code(pb.VerifyCodeRequest(context=STAFF, code=b"green:a"), CALLER, AT, desk())
     assert single.verdict.staff.issuer == "a"
     assert not long.done()
@@ -134,12 +134,16 @@ async def test_a_batch_that_cannot_be_judged_asks_no_further() -> None:
 async def test_an_item_of_a_stream_is_asked_about_within_its_own_time() -> None:
     desk = Desk()
     request = pb.StreamVerificationsRequest(context=STAFF, item=pb.CodeItem(code=b"ask:at-once", request_id="s"))
-    response, terms = await stream_item(request, None, CALLER, AT, desk())
+    terms, asking = stream_item(request, None, CALLER, AT, desk())
+    assert not isinstance(asking, pb.StreamVerificationsResponse)
+    response = await asking
     assert (response.verdict.staff.issuer, response.verdict.core.request_id) == ("at-once", "s")
     assert desk.pipeline.asked == [("at-once", UNLIMITED_S)]
     desk.pipeline.let_answer("b")
     following = pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"ask:b"))
-    response, _ = await stream_item(following, terms, CALLER, AT, desk())
+    _, asking = stream_item(following, terms, CALLER, AT, desk())
+    assert not isinstance(asking, pb.StreamVerificationsResponse)
+    response = await asking
     assert response.verdict.staff.issuer == "b"
 
 

@@ -76,11 +76,13 @@ async def test_rights_come_before_everything_else(
     for ask in (
         lambda: verify_code(pb.VerifyCodeRequest(context=context, request_id=" "), CALLER, AT, desk()),
         lambda: verify_codes(pb.VerifyCodesRequest(context=context), CALLER, AT, desk()),
-        lambda: stream_item(pb.StreamVerificationsRequest(context=context), None, CALLER, AT, desk()),
     ):
         with pytest.raises(CallerRefused) as caught:
             await ask()
         assert caught.value.reason is reason
+    with pytest.raises(CallerRefused) as caught:
+        stream_item(pb.StreamVerificationsRequest(context=context), None, CALLER, AT, desk())
+    assert caught.value.reason is reason
     assert desk.pipeline.seen == []
 
 
@@ -170,22 +172,21 @@ async def test_a_batch_that_cannot_be_judged_fails_as_a_single_code_does() -> No
 async def test_a_streams_terms_hold_until_changed() -> None:
     desk = Desk()
     first = pb.StreamVerificationsRequest(context=STAFF, item=pb.CodeItem(code=b"green:a"))
-    _, terms = await stream_item(first, None, CALLER, AT, desk())
+    terms, _ = stream_item(first, None, CALLER, AT, desk())
     assert terms == Terms(Purpose.VENUE_ENTRY, desk.pipeline.seen[0][2], Profile.STAFF)
-    answer, same = await stream_item(
+    same, answer = stream_item(
         pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"green:b")), terms, CALLER, AT, desk()
     )
     assert same is terms
+    assert isinstance(answer, pb.StreamVerificationsResponse)
     assert answer.verdict.staff.issuer == "b"
-    _, other = await stream_item(
-        pb.StreamVerificationsRequest(context=CONTEXT, item=first.item), terms, CALLER, AT, desk()
-    )
+    other, _ = stream_item(pb.StreamVerificationsRequest(context=CONTEXT, item=first.item), terms, CALLER, AT, desk())
     assert other.profile is Profile.GATE
 
 
 async def test_a_stream_starts_with_its_terms() -> None:
     with pytest.raises(RequestInvalid) as caught:
-        await stream_item(pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"c")), None, CALLER, AT, Desk()())
+        stream_item(pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"c")), None, CALLER, AT, Desk()())
     assert caught.value.field == "context"
 
 
@@ -194,4 +195,4 @@ async def test_terms_of_a_stream_do_not_outlive_the_rights_to_them() -> None:
     item = pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"c"))
     for rights in (Rights(Profile.GATE), Rights(Profile.STAFF, frozenset({Purpose.SELF_CHECK}))):
         with pytest.raises(CallerRefused):
-            await stream_item(item, terms, CALLER, AT, Desk(rights=rights)())
+            stream_item(item, terms, CALLER, AT, Desk(rights=rights)())
