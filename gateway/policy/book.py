@@ -151,10 +151,12 @@ class PolicyBook:
             reason = reason or Reason.NO_RULES
             return _decision(live, state, at, Measure[REASONS[reason].effect.value], (reason,))
         # 2
-        rule = _first(rules, live, division, state, at, way, risks)
+        origin, found = origin_of(live), live.authentic.claimed.format
+        rule = _first(rules.fitting(division, origin, found, state, way, at), live, state, at, risks)
         if rule is None:
             reason = Reason.NO_RULES
-            if way is not Way.VERIFY and _first(rules, live, division, state, at, Way.VERIFY, risks) is not None:
+            scanned = rules.fitting(division, origin, found, state, Way.VERIFY, at)
+            if way is not Way.VERIFY and _first(scanned, live, state, at, risks) is not None:
                 reason = _NOT_IN_THIS_WAY[way]
             return _decision(live, state, at, Measure.MANUAL, (reason,))
         # 3
@@ -254,18 +256,9 @@ def _settled(live: LiveCode, division: DivisionCode | None, state: CodeState) ->
     return Reason.UNKNOWN_STATE if state is _UNKNOWN else None
 
 
-def _first(
-    rules: DivisionRules,
-    live: LiveCode,
-    division: DivisionCode,
-    state: CodeState,
-    at: Instant,
-    way: Way,
-    risks: KnowsRisks,
-) -> Rule | None:
-    """Return the first rule that fits, or None."""
-    found = live.authentic.claimed.format
-    for rule in rules.fitting(division, origin_of(live), found, state, way, at):
+def _first(rows: tuple[Rule, ...], live: LiveCode, state: CodeState, at: Instant, risks: KnowsRisks) -> Rule | None:
+    """Return the first of the rows that fits today, or None."""
+    for rule in rows:
         if not rule.risks and not rule.reason_classes:
             return rule
         risk = origin_risk(live, at, risks) if rule.risks else RiskLevel.UNKNOWN

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.policy.rules import MAX_RULES, UNLESS_NAMED, RulesInvalid, parse_rules
-from gateway.values import Measure, ReasonClass, RiskLevel, Way
+from gateway.policy.rules import _RULE_MEMBERS, MAX_RULES, UNLESS_NAMED, RulesInvalid, parse_rules
+from gateway.values import CodeState, Measure, ReasonClass, RiskLevel, Way
 
 GOOD = """\
 division = "330000"
@@ -151,3 +151,28 @@ def test_rules_must_be_tables_and_of_a_number(rest: str, path: str) -> None:
     with pytest.raises(RulesInvalid) as invalid:
         parse_rules('division = "330000"\nversion = "1"\n' + rest)
     assert invalid.value.path == path
+
+
+ODD = (
+    *("true", "0", "-1", "1e400", "nan", "inf", '""', '"*"', '"\\u0000"', "[]", "[[]]", '[""]', "[1]", "{}", "{a=1}"),
+    *("1979-05-27", "07:32:00", "1979-05-27T07:32:00", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"),
+    *('["GREEN", {}]', '["*", "*"]', "9223372036854775807"),
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_a_member_holds_the_file_is_taken_or_refused(odd: str) -> None:
+    good = 'from=["*"]\nstates=["GREEN"]\nmeasure="PASS"\nsource="test"\n'
+    for member in sorted(_RULE_MEMBERS):
+        row = "".join(line + "\n" for line in good.splitlines() if not line.startswith(f"{member}="))
+        text = f'division="330000"\nversion="1"\n[[rule]]\n{row}{member}={odd}\n'
+        fault, rules = None, None
+        try:
+            rules = parse_rules(text, rule_sets={"s"})
+        except RulesInvalid as invalid:
+            fault = invalid
+        if rules is None:
+            assert fault is not None
+            assert (fault.path.split(".")[0], fault.line is None) == ("rule[0]", False)
+        else:
+            assert all(rule.states == {CodeState.GREEN} or rule.measure is not Measure.PASS for rule in rules.rules)
