@@ -115,26 +115,26 @@ def _read(path: Path, forbidden: int, most: int) -> bytes:
     1. Judged by the open file, so that it cannot be swapped between the look and the reading. A link is followed
        (that is how secrets are mounted); what counts is the file behind it.
     2. A regular file of this process's user, or of root.
-    3. All of it: it is no larger than allowed, and did not grow.
+    3. No larger than allowed, whatever its size was said to be.
     """
     # 1
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as no:
-        why = no.strerror or "no such file"
-    else:
-        with os.fdopen(handle, "rb") as file:
-            # 2
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise CredentialsUnavailable(path, "not a regular file")
-            if found.st_mode & forbidden:
-                raise CredentialsUnavailable(path, f"mode is {stat.S_IMODE(found.st_mode):04o}: open to others")
-            if found.st_uid not in (os.geteuid(), 0):
-                raise CredentialsUnavailable(path, "belongs to another user")
-            # 3
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise CredentialsUnavailable(path, "too large")
-        return content
-    raise CredentialsUnavailable(path, f"cannot be opened: {why}")
+        raise CredentialsUnavailable(path, f"cannot be opened: {no.strerror}") from None
+    try:
+        # 2
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise CredentialsUnavailable(path, "not a regular file")
+        if found.st_mode & forbidden:
+            raise CredentialsUnavailable(path, f"mode is {stat.S_IMODE(found.st_mode):04o}: open to others")
+        if found.st_uid not in (os.geteuid(), 0):
+            raise CredentialsUnavailable(path, "belongs to another user")
+        # 3
+        content = os.read(handle, most + 1)
+    finally:
+        os.close(handle)
+    if len(content) > most:
+        raise CredentialsUnavailable(path, "too large")
+    return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -11,6 +12,9 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.errors import CodeStopped, Reason
 from gateway.provinces import dialects
@@ -221,3 +225,21 @@ async def expect_failure(profile: ProvinceProfile, failure: UpstreamFailure, tim
     """Assert that one question to the province ends like this."""
     async with connected(profile) as dialect:
         assert await outcome(dialect, time_left=time_left) is failure
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return the files of a key and of its self-signed certificate for localhost."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
+    made = (
+        x509.CertificateBuilder(
+            subject, subject, private.public_key(), x509.random_serial_number(), now - day, now + day
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = private.private_bytes(encoding, form, serialization.NoEncryption())
+    return keep(folder / f"{name}.key.pem", pem), keep(folder / f"{name}.pem", made.public_bytes(encoding), 0o644)
