@@ -170,7 +170,7 @@ class Lane:
         finally:
             self._turnstile.leave(None if heard is UpstreamFailure.RESTING else self._monotonic() - began)
             self._observer.in_flight(self._name, self._turnstile.inside)
-        if not isinstance(heard, UpstreamFailure) and not self._closed:
+        if not isinstance(heard, UpstreamFailure):
             self._remember(key, heard, at)
         return heard
 

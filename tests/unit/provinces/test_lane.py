@@ -292,6 +292,7 @@ def test_a_line_before_a_breaker_that_opens_is_sent_away_at_once() -> None:
         assert await asyncio.gather(*line) == [UpstreamFailure.RESTING] * 17
         assert now() == pytest.approx(1.0)
         assert bench.lane.in_flight == 0
+        assert bench.lane._turnstile._takes == pytest.approx(1.0)  # who was not asked took no time
         await bench.lane.close()
 
     virtually(main)

@@ -155,7 +155,25 @@ def test_closed_before_the_call_has_begun() -> None:
     virtually(main)
 
 
-def test_a_question_after_the_last_asker_left_is_a_new_call() -> None:
+def test_who_leaves_the_line_takes_nothing_from_those_who_wait_with_her() -> None:
+    async def main() -> None:
+        province = Scripted([says(after=0.5)])
+        its = lane(province, Watch(), in_flight=1)
+        busy = ask(its, 9)
+        await asyncio.sleep(0)
+        goes, stays, hasty = ask(its, 1), ask(its, 1), ask(its, 1, 0.2)
+        await asyncio.sleep(0.1)
+        goes.cancel()
+        assert await hasty is UpstreamFailure.TIMEOUT
+        assert is_about(await stays, 1)
+        assert is_about(await busy, 9)
+        assert len(province.asked) == 2
+        await its.close()
+
+    virtually(main)
+
+
+def test_a_question_after_the_last_asker_left_is_a_new_call_that_others_share() -> None:
     async def main() -> None:
         province = Scripted([says(after=0.5)])
         its = lane(province, Watch(), in_flight=1)
@@ -165,9 +183,13 @@ def test_a_question_after_the_last_asker_left_is_a_new_call() -> None:
         await asyncio.sleep(0.1)
         left.cancel()
         again = ask(its, 1)
-        heard = await asyncio.gather(busy, left, again, return_exceptions=True)
-        assert is_about(heard[2], 1)  # type: ignore[arg-type]
-        assert isinstance(heard[1], asyncio.CancelledError)
+        await asyncio.sleep(0.1)
+        joins = ask(its, 1)
+        heard = await asyncio.gather(busy, again, joins)
+        assert left.cancelled()
+        assert is_about(heard[1], 1)
+        assert is_about(heard[2], 1)
+        assert [one.identifier for one in province.asked] == ["9", "1"]
         await its.close()
 
     virtually(main)
