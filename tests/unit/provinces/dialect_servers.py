@@ -26,7 +26,7 @@ AT = Instant(1_600_000_000.0)
 """2020-09-13 20:26:40 in China."""
 
 ISSUER = IssuerId("https://code.example.invalid")
-BUDGET = Budget(60.0, 2.0, 16, 2, 5, 5.0)
+BUDGET = Budget(60.0, 30.0, 16, 2, 5, 5.0)
 STATES = {
     word: StatedMeaning(state, "A sentence.")
     for word, state in {
@@ -172,7 +172,7 @@ def http_200(body: bytes, *headers: str) -> bytes:
 
 
 async def outcome(
-    dialect: Dialect, code: OpaqueCode | None = None, time_left: float = 2.0
+    dialect: Dialect, code: OpaqueCode | None = None, time_left: float = 30.0
 ) -> Stated | Reason | UpstreamFailure:
     """Ask; return what was stated, or the reason or failure instead, having searched it for the holder's data."""
     try:
@@ -221,7 +221,7 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else repr(value)
 
 
-async def expect_failure(profile: ProvinceProfile, failure: UpstreamFailure, time_left: float = 2.0) -> None:
+async def expect_failure(profile: ProvinceProfile, failure: UpstreamFailure, time_left: float = 30.0) -> None:
     """Assert that one question to the province ends like this."""
     async with connected(profile) as dialect:
         assert await outcome(dialect, time_left=time_left) is failure

@@ -337,7 +337,7 @@ async def test_a_message_that_is_none(sent: bytes) -> None:
 
 async def test_a_province_that_compresses_is_told_not_to() -> None:
     """A server that would compress sees that only identity is accepted: the answer's whole length is on the wire."""
-    letters = 40_000
+    letters = 20_000
     received = 0
 
     async def answer(
@@ -390,7 +390,7 @@ async def test_hanging_and_gone(tmp_path: Path) -> None:
         assert await asker is UpstreamFailure.UNREACHABLE
         assert await outcome(province) is UpstreamFailure.UNREACHABLE
     async with connected(native(endpoint)) as province:
-        assert await outcome(province, time_left=1.0) in (UpstreamFailure.UNREACHABLE, UpstreamFailure.TIMEOUT)
+        assert await outcome(province, time_left=5.0) in (UpstreamFailure.UNREACHABLE, UpstreamFailure.TIMEOUT)
 
 
 async def test_an_asker_that_goes_away_is_cancelled_and_no_other() -> None:
@@ -450,5 +450,5 @@ async def test_mutual_tls(tmp_path: Path) -> None:
             assert await outcome(province) == GREEN
         for bad in (replace(good, ca_file=stranger[1]), replace(good, credentials={})):
             async with connected(bad) as province:
-                assert await outcome(province, time_left=1.0) is UpstreamFailure.UNREACHABLE
+                assert await outcome(province, time_left=30.0) is UpstreamFailure.UNREACHABLE
     assert names == [[b"gateway"]]
