@@ -86,9 +86,10 @@ def compare(rival: str, rounds: int) -> Compared:
     accepted_here = [
         at
         for at, asked in enumerate(questions)
-        if pipeline.verify(asked.code.encode(), at=asked.at, division=RECEIVING).stopped_at in (None, Step.POLICY)
+        if pipeline.verify_offline(asked.code.encode(), at=asked.at, division=RECEIVING).stopped_at
+        in (None, Step.POLICY)
     ]
-    with _running(RIVALS[rival]()) as ask:
+    with running(RIVALS[rival]()) as ask:
         accepted_there = set(ask({"codes": [asked.for_rivals() for asked in questions]})["accepted"])
         both = [at for at in accepted_here if at in accepted_there]
         if len(both) < len(questions) // 2:
@@ -97,7 +98,7 @@ def compare(rival: str, rounds: int) -> Compared:
 
         def gateway() -> None:
             for code, at in work:
-                disclose(pipeline.verify(code, at=at, division=RECEIVING), Profile.STAFF)
+                disclose(pipeline.verify_offline(code, at=at, division=RECEIVING), Profile.STAFF)
 
         times = [(cpu(gateway), float(ask({"round": both})["cpu"])) for _ in range(rounds)]
     return Compared(len(both), median(t for t, _ in times) / len(both), median(t for _, t in times) / len(both))
@@ -143,8 +144,8 @@ def _questions() -> tuple[list[Question], TrustSnapshot]:
 
 
 @contextmanager
-def _running(command: Sequence[str]) -> Iterator[Any]:
-    """Start a rival and give a function that asks it one line."""
+def running(command: Sequence[str]) -> Iterator[Any]:
+    """Start a rival and give a function that asks it one line. The function raises NotMeasured if the rival ended."""
     rival = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -170,17 +171,27 @@ def _running(command: Sequence[str]) -> Iterator[Any]:
 
 
 def _covidpylib() -> list[str]:
-    home = BUILD / "covidpylib"
-    python = home / "bin" / "python"
-    if not (home / "installed").exists():
-        _install([sys.executable, "-m", "venv", str(home)])
-        _install([str(python), "-m", "pip", "install", "-qq", "CovidPyLib==0.1.4", "cbor2<5.5"])
-        (home / "installed").touch()
-    return [str(python), str(HERE / "rivals" / "covidpylib_driver.py")]
+    python = python_packages(BUILD / "covidpylib", "CovidPyLib==0.1.4", "cbor2<5.5")
+    return [python, str(HERE / "rivals" / "covidpylib_driver.py")]
 
 
 def _dcc_utils(variant: str) -> list[str]:
     home = BUILD / "node"
+    return [npm_package(home, "dcc-utils@0.4.0"), str(HERE / "rivals" / "dcc_utils_driver.cjs"), str(home), variant]
+
+
+def python_packages(home: Path, *packages: str) -> str:
+    """Return the interpreter of an environment of its own that has `packages`. Raises: NotMeasured."""
+    python = home / "bin" / "python"
+    if not (home / "installed").exists():
+        _install([sys.executable, "-m", "venv", str(home)])
+        _install([str(python), "-m", "pip", "install", "-qq", *packages])
+        (home / "installed").touch()
+    return str(python)
+
+
+def npm_package(home: Path, package: str) -> str:
+    """Return Node, for a folder of its own that has `package`. Raises: NotMeasured."""
     tools = Path(sys.executable).parent
     node = shutil.which("node") or shutil.which("node", path=str(tools))
     npm = shutil.which("npm") or shutil.which("npm", path=str(tools))
@@ -188,9 +199,9 @@ def _dcc_utils(variant: str) -> list[str]:
         raise NotMeasured("Node and npm are needed")
     if not (home / "installed").exists():
         home.mkdir(parents=True, exist_ok=True)
-        _install([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(home), "dcc-utils@0.4.0"])
+        _install([npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(home), package])
         (home / "installed").touch()
-    return [node, str(HERE / "rivals" / "dcc_utils_driver.cjs"), str(home), variant]
+    return node
 
 
 def _install(command: Sequence[str]) -> None:

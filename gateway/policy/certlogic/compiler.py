@@ -39,7 +39,8 @@ def compile_expression(logic: object) -> Expression:
     """
     compiler = _Compiler()
     term = compiler.expression(logic, (), 0)
-    return Expression(term, compiler.meter if compiler.repeats else None, frozenset(compiler.reads))
+    evaluate = compiler.meter.anew(term.evaluate) if compiler.repeats else term.evaluate
+    return Expression(evaluate, frozenset(compiler.reads))
 
 
 @dataclass(slots=True)

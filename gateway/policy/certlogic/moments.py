@@ -37,12 +37,12 @@ _DAY: Final = timedelta(days=1)
 def read_moment(text: str) -> datetime:
     """Return the moment that `text` names. Raises: ValueError if it names none; the error may quote it."""
     size = len(text)
-    # The two ways in which nearly all are written need no pattern.
+    # The ways in which nearly all are written need no pattern.
     if size == 10:
         if text[4] == "-" == text[7]:
             return datetime.fromisoformat(text)
     elif (
-        ((size == 20 and text[19] == "Z") or (size == 25 and text[19:] == "+00:00"))
+        ((size == 20 and text[19] == "Z") or (size == 25 and text.endswith("+00:00")))
         and text[4] == "-" == text[7]
         and text[10] == "T"
         and text[13] == ":"

@@ -37,8 +37,16 @@ def if_then_else(operands: Sequence[Term], path: Path) -> Term:
     kind = operands[1].kind if operands[1].kind is operands[2].kind else Kind.ANY
     place = operands[0].path
 
-    if operands[0].kind is Kind.BOOLEAN:
-        return Term(lambda data: then(data) if guard(data) else otherwise(data), path, kind)
+    if operands[2].constant:  # as nearly always: a rule that does not speak of a certificate is met
+        known = otherwise(None)
+
+        def choose_or_known(data: object) -> object:
+            value = guard(data)
+            if value if type(value) in TRUTHFUL else truth(value, place):
+                return then(data)
+            return known
+
+        return Term(choose_or_known, path, kind)
 
     def choose(data: object) -> object:
         value = guard(data)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Final, NoReturn
+from typing import Final
 
 Evaluate = Callable[[object], object]
 
@@ -80,26 +80,28 @@ class Meter:
         if self.left < 0:
             raise EvaluationFailed(path, f"repeats more than {MAX_STEPS} steps")
 
+    def anew(self, evaluate: Evaluate) -> Evaluate:
+        """Return `evaluate` so that each call has all steps."""
+
+        def counted(data: object) -> object:
+            self.left = MAX_STEPS
+            return evaluate(data)
+
+        return counted
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A whole expression, compiled. Immutable but for its meter."""
+    """A whole expression, compiled. Immutable."""
 
-    term: Term
-    meter: Meter | None
-    """None if nothing in it repeats."""
+    evaluate: Evaluate
+    """Takes the data context and returns what the expression makes of it: a JSON value, or a datetime (naive, meaning
+    UTC). Guarantees an answer within a time that the rule and the size of the data bound.
+
+    Raises: EvaluationFailed, whatever the data is made of.
+    """
     reads: frozenset[str]
     """The paths that it reads; inside `reduce` they begin at "current" or "accumulator"."""
-
-    def evaluate(self, data: object) -> object:
-        """Return what the expression makes of `data`: a JSON value, or a datetime (naive, meaning UTC).
-
-        Guarantees an answer within a time that the rule and the size of the data bound.
-        Raises: EvaluationFailed, whatever the data is made of.
-        """
-        if self.meter is not None:
-            self.meter.left = MAX_STEPS
-        return self.term.evaluate(data)
 
 
 _KINDS: Final = {bool: Kind.BOOLEAN, int: Kind.INTEGER, datetime: Kind.MOMENT}
@@ -108,8 +110,3 @@ _KINDS: Final = {bool: Kind.BOOLEAN, int: Kind.INTEGER, datetime: Kind.MOMENT}
 def constant(value: object, path: Path) -> Term:
     """Return a term that is always `value`."""
     return Term(lambda _data: value, path, _KINDS.get(type(value), Kind.ANY), constant=True)
-
-
-def fail(path: Path, description: str) -> NoReturn:
-    """Raise EvaluationFailed from where a statement has no place."""
-    raise EvaluationFailed(path, description)
