@@ -32,9 +32,9 @@ def demo(
       hcgw demo --once --grpc 127.0.0.1:0 --http 127.0.0.1:0
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from gateway.loading import StartRefused
     from gateway.demo.home import DemoHome
     from gateway.demo.run import run_demo
+    from gateway.loading import StartRefused
 
     try:
         right = asyncio.run(run_demo(DemoHome(folder), once=once, grpc=grpc, http=http, log_to=sys.stderr))

@@ -82,7 +82,7 @@ class World:
     def judge(self, code: bytes, *, at: Instant = AT, trust: TrustSnapshot | None = None) -> Decision:
         """Send a code the whole way."""
         pipeline = Pipeline(trust or standing_trust(), standing_policies())
-        return pipeline.verify(code, at=at, division=RECEIVER)
+        return pipeline.verify_offline(code, at=at, division=RECEIVER)
 
 
 def _profile(

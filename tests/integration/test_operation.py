@@ -22,8 +22,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from healthcode.interop.v1 import reason_pb2, verdict_pb2
 
 from gateway.app import App
-from gateway.loading import StartRefused
 from gateway.config import load
+from gateway.loading import StartRefused
 from gateway.watch.events import ReloadDone, ReloadRefused
 from gateway.watch.logs import EventLog
 from gateway.web.pages import Check

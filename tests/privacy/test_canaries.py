@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import grpc
@@ -26,7 +26,7 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.app import App
 from gateway.config import load
 from gateway.formats import base45
-from gateway.values import Decision, Instant
+from gateway.values import Instant
 from gateway.watch.logs import EventLog
 from tests.integration.gateway_process import PATIENCE_S, Edges, Gateway, Site, question, running, stub_of
 
@@ -218,7 +218,7 @@ def test_bytes_that_are_no_protocol_do_not_come_out(site: Site) -> None:
 class Talkative:
     """A pipeline that dies with what it was given in its exception, chained and noted."""
 
-    def verify(self, code: bytes, *, at: Instant, division: object, way: object = None) -> Decision:
+    def verify(self, code: bytes, *, at: Instant, division: object, way: object = None) -> NoReturn:
         try:
             raise KeyError(code.decode())
         except KeyError as inner:
@@ -226,13 +226,19 @@ class Talkative:
             failure.add_note(code.decode())
             raise failure from inner
 
+    def ask_issuer(self, *_: object, **__: object) -> NoReturn:
+        raise AssertionError("no issuer was to be asked")
+
+    assess = ask_issuer
+
 
 @pytest.mark.parametrize("canary", CANARIES)
 async def test_texts_of_exceptions_do_not_come_out(site: Site, canary: str) -> None:
     """A fault of ours with a name in its text: the caller and the log learn that there was one, and where."""
     log = io.StringIO()
     app = App(load(site.config), log=EventLog(log, level="debug"))
-    app._desk = replace(app._desk, pipeline=Talkative())
+    judging = app._judging
+    judging.desk = replace(judging.desk, pipeline=Talkative())
     await app.start()
     gateway = Edges(f"127.0.0.1:{app.grpc_port}", f"127.0.0.1:{app.http_port}")
     try:
