@@ -18,6 +18,7 @@ from gateway.formats import base45, cose, native_encode
 from gateway.values import Algorithm, KeyId
 from tests.vectors import vectors_dir
 
+from .seeds_rules import rules
 from .seeds_trust import trust_list
 
 NO_SIGNATURE = bytes(64)
@@ -219,5 +220,6 @@ def seeds(target: str) -> tuple[bytes, ...]:
         "recognise": any_code,
         "strict_json": strict_json,
         "trust_list": trust_list,
+        "certlogic": rules,
     }
     return tuple(makers[target]())

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final
 
 from gateway.errors import REASONS, CodeUnreadable, Effect, Step
 from gateway.formats import read_code, recognise
+from gateway.policy.certlogic import EvaluationFailed, RuleInvalid, compile_expression
 from gateway.values import Algorithm, ClaimedCode, Format
 from keys.strict import StrictError, parse_json
 from keys.trust_list import TrustList, TrustListInvalid, parse_trust_list
@@ -22,6 +24,8 @@ from keys.values import EARLIEST, LATEST
 from . import layers, seeds
 
 JSON_DEPTH: Final = 8
+RULE_DEPTH: Final = 140
+JSON_TYPES: Final = frozenset({bool, int, float, str, list, dict})
 
 
 class Broken(AssertionError):
@@ -100,6 +104,26 @@ def check_trust_list(data: bytes) -> bool:
     return True
 
 
+def check_rule(data: bytes) -> bool:
+    """Compile a rule and evaluate it on the data beside it. Returns whether there was a result."""
+    try:
+        read = parse_json(data, max_depth=RULE_DEPTH)
+    except StrictError:
+        return False
+    given = read if isinstance(read, dict) else {}
+    try:
+        result = compile_expression(given.get("logic")).evaluate(given.get("data"))
+    except RuleInvalid:
+        return False
+    except EvaluationFailed as failed:
+        _require(
+            failed.__cause__ is None and failed.__context__ is None, "no exception that quotes the data is chained"
+        )
+        return False
+    _require(result is None or type(result) in JSON_TYPES or type(result) is datetime, "a JSON value or a moment")
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One thing that reads bytes from outside."""
@@ -133,5 +157,6 @@ TARGETS: Final = {
         Target("recognise", check_recogniser, layers.AnyShape()),
         Target("strict_json", check_json, layers.JSON),
         Target("trust_list", check_trust_list, layers.JSON, 8_192),
+        Target("certlogic", check_rule, layers.JSON),
     )
 }
