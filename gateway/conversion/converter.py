@@ -129,7 +129,7 @@ class Converter:
         if not len(self.bindings):
             return
         said = heard(decision)
-        if said is not None and said.state is not CodeState.UNKNOWN:
+        if said is not None:
             self.bindings.notice(original, said)
 
     def look_up(self, pointer: StatusPointer, at: Instant) -> CodeState | None:

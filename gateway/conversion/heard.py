@@ -67,7 +67,7 @@ def settled(before: CodeState, said: CodeState) -> CodeState:
     """Return the state of a converted code after its original was said to have the state `said`. Never better."""
     if before is CodeState.REVOKED or said is CodeState.REVOKED:
         return CodeState.REVOKED
-    if before is CodeState.RED or said is CodeState.RED:
+    if said is CodeState.RED:
         return CodeState.RED
     return said if before is CodeState.GREEN and said in _RULED else before
 

@@ -31,7 +31,7 @@ class ConversionSettings:
     """Seconds without news of an original after which its converted codes are MANUAL."""
     capacity: int = 100_000
     """Converted codes that live at one time; beyond, the verdict is given and no code."""
-    questions_per_s: int = 20
+    questions_per_s: int = 50
     """Questions that looking again may put to one province in a second."""
     ask_s: float = 2.0
     """Seconds that one of them may take."""

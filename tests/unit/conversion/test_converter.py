@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.conversion.bindings import Sealed
@@ -31,7 +33,7 @@ from gateway.values import (
     Origin,
     Way,
 )
-from keys.signer import generate_dev_key
+from keys.signer import generate_dev_key, open_signer
 from keys.strict import base64url_decode
 from tests.conftest import NOON
 from tests.unit.conversion.world import (
@@ -327,6 +329,10 @@ async def test_a_province_has_no_more_originals_than_can_be_asked_about_in_time(
     assert world.counts.asked[-1] is ConversionOutcome.FULL
     assert await world.converted(opaque(1)) is not None, "the same original costs no further question"
     assert await world.converted(signed()) is not None
+    world.pass_time(14_400)
+    for number in range(10, 13):
+        assert await world.converted(opaque(number)) is not None
+    assert await world.converted(opaque(13)) is None
 
 
 def test_a_place_whose_code_could_not_be_signed_is_given_back(world: World) -> None:
@@ -426,6 +432,22 @@ def test_the_key_is_known_by_the_first_letters_of_its_thumbprint(world: World) -
     assert signer.public_jwk == {**world.key.public_jwk, "kid": signer.key_id.decode()}
     assert signer.algorithm is world.key.algorithm
     assert signer.key_id.decode() in repr(signer)
+
+
+async def test_a_key_on_p256_does_as_well(tmp_path: Path) -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = tmp_path / "p256.pem"
+    file.touch(mode=0o600)
+    file.write_bytes(pem)
+    world = World(tmp_path)
+    world.key = open_signer(f"file:{file}")
+    world.restart()
+    made = await world.made(opaque())
+    assert len(made.qr) < 512
+    for text in (made.jws, made.qr):
+        assert (await world.judged(text.encode())).measure is Measure.PASS
 
 
 def test_every_state_that_a_rule_may_let_through_has_a_word() -> None:

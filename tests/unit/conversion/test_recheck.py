@@ -188,15 +188,18 @@ async def test_an_issuer_that_is_trusted_no_more_holds_its_codes_back(world: Wor
     assert await verdicts(world, made) == PASSES
 
 
+@pytest.mark.parametrize("original", [signed(), opaque()], ids=["signed", "opaque"])
 async def test_a_division_that_agrees_no_more_holds_its_codes_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, original: bytes
 ) -> None:
-    made = await world.made(opaque())
+    made = await world.made(original)
     monkeypatch.setattr("tests.unit.conversion.world.RULES", RULES.replace('"verify", "convert"', '"verify"'))
     world.reload()
-    assert await world.converted(opaque()) is None
+    assert await world.converted(original) is None
     await world.look_again()
     assert await verdicts(world, made) == UNAVAILABLE
+    world.converter.noticed(original, await world.judged(original))
+    assert await verdicts(world, made) == UNAVAILABLE, "that it is still green somewhere does not let it off"
 
 
 async def test_what_anybody_learns_reaches_the_codes_at_once(world: World) -> None:
@@ -220,6 +223,16 @@ async def test_what_is_noticed_lets_no_code_off_and_touches_no_other(world: Worl
     world.converter.noticed(opaque(2), await world.judged(opaque(2)))
     assert await verdicts(world, other) == PASSES, "silence tells nothing"
     world.converter.noticed(b"forged", await world.judged(b"forged"))
+
+
+async def test_a_word_that_nobody_has_explained_is_noticed_until_it_is_taken_back(world: World) -> None:
+    made = await world.made(opaque())
+    world.yunnan.says[ID] = "mauve"
+    world.converter.noticed(opaque(), await world.judged(opaque()))
+    assert await verdicts(world, made) == UNAVAILABLE
+    world.yunnan.says[ID] = "green"
+    await world.look_again()
+    assert await verdicts(world, made) == PASSES
 
 
 async def test_one_question_serves_all_codes_of_an_original(world: World) -> None:
@@ -276,7 +289,8 @@ async def test_a_province_that_hangs_holds_up_nobody_else(world: World) -> None:
     assert await verdicts(world, token) == (Measure.DENY, Reason.REVOKED)
     world.pass_time(60)
     await world.rechecks.look()
-    await until(lambda: world.counts.looks.count(RecheckOutcome.WORSE) == 1)
+    for _ in range(20):
+        await asyncio.sleep(0)
     assert (world.yunnan.waiting, len(world.yunnan.asked)) == (1, 2), "nor is it asked again while it hangs"
     world.yunnan.says[ID] = "red"
     world.yunnan.gate.set()
