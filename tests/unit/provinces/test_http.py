@@ -24,6 +24,7 @@ from .dialect_servers import (
     NAME,
     RawAnswer,
     assert_silent,
+    assert_silent_text,
     certificate,
     connected,
     expect_failure,
@@ -249,6 +250,27 @@ async def test_cookies_are_not_kept(tmp_path: Path) -> None:
     async with serving(answer) as endpoint, connected(province(endpoint, tmp_path, bound=True)) as asks:
         assert [await outcome(asks) for _ in range(2)] == [Stated("00")] * 2
     assert cookies == [None, None]
+
+
+async def test_nothing_that_is_received_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not by the library either, whatever stands in headers, cookies, status lines and broken answers."""
+    caplog.set_level("DEBUG")
+    headers = ("Set-Cookie: CANARY;;=x", "Set-Cookie: @CANARY@=CANARY; Domain=CANARY", "X-Name: CANARY", "CANARY: y")
+    for data in (
+        http_200(BOUND, *headers),
+        http_200(BOUND, *headers).replace(b"200 OK", b"200 CANARY"),
+        http_200(BOUND, *headers).replace(b"200 OK", b"500 CANARY"),
+        http_200(BOUND, *headers).replace(b"HTTP/1.1", b"CANARY/1.1"),
+        http_200(BOUND, *headers, "Content-Encoding: CANARY"),
+        http_200(BOUND, *headers, "CANARY CANARY"),
+        http_200(NAME.encode(), *headers) + NAME.encode(),
+    ):
+        async with (
+            raw_serving(_sends(data)) as endpoint,
+            connected(province(endpoint, tmp_path, bound=True)) as asks,
+        ):
+            await outcome(asks)
+    assert_silent_text(caplog.text)
 
 
 async def test_proxies_of_the_environment_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
