@@ -374,3 +374,12 @@ def test_a_folder_without_rules_is_refused(tmp_path: Path, what: str) -> None:
             (folder / "s").mkdir()
     with pytest.raises(RuleSetInvalid):
         RuleSets.load(folder)
+
+
+def test_the_rule_of_the_documentation_is_one() -> None:
+    text = (Path(__file__).resolve().parent.parent.parent.parent / "docs" / "rules.md").read_text()
+    documented = parse_rule(json.loads(text.partition("```json\n")[2].partition("```")[0]))
+    held = RuleSets({"s": RuleSet([documented])})
+    for day, expected in (("2021-12-18", Outcome.MET), ("2021-12-19", Outcome.NOT_MET)):
+        payload = {"v": [{"dn": 2, "sd": 2, "dt": day}]}
+        assert judge(held, payload=payload, region="west").outcome is expected
