@@ -142,9 +142,11 @@ RawAnswer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 async def raw_serving(answer: RawAnswer) -> AsyncIterator[str]:
     """Serve bytes as they are: `answer` gets each request's body; yield the URL."""
     writers: set[asyncio.StreamWriter] = set()
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.add(writer)
+        serving.add(asyncio.current_task())
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -161,7 +163,8 @@ async def raw_serving(answer: RawAnswer) -> AsyncIterator[str]:
     finally:
         server.close()
         for writer in writers:
-            writer.close()
+            writer.transport.abort()
+        await asyncio.gather(*(task for task in serving if task is not None), return_exceptions=True)
         await server.wait_closed()
 
 
