@@ -71,6 +71,8 @@ class AcceptanceRule:
 
     identifier: str
     version: tuple[int, int, int]
+    version_text: str
+    """The version as the file spells it."""
     invalidates: bool
     """Whether the rule says which certificates are not accepted, instead of which are."""
     country: str
@@ -80,16 +82,8 @@ class AcceptanceRule:
     valid_to: Instant
     """The last instant at which it holds."""
     expression: Expression
-
-    @property
-    def version_text(self) -> str:
-        """The version as the file spells it."""
-        return ".".join(map(str, self.version))
-
-    @property
-    def reads_withheld(self) -> bool:
-        """Whether it needs what the gateway shows to no rule."""
-        return any(WITHHELD.intersection(path.split(".")) for path in self.expression.reads)
+    reads_withheld: bool
+    """Whether it needs what the gateway shows to no rule."""
 
     def judge(self, data: Mapping[str, object]) -> Outcome:
         """Return what the rule says of one certificate; whatever `data` holds, it is an outcome."""
@@ -144,16 +138,19 @@ def parse_rule(members: object) -> AcceptanceRule:
     _check_description(members)
     _check_affected_fields(members)
     # 5
+    expression = _logic(members)
     return AcceptanceRule(
         identifier,
         _version(members, "Version"),
+        _text(members, "Version"),
         invalidates,
         country,
         region,
         certificate_type,
         valid_from,
         valid_to,
-        _logic(members),
+        expression,
+        any(WITHHELD.intersection(path.split(".")) for path in expression.reads),
     )
 
 

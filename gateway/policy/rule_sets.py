@@ -1,7 +1,8 @@
 """Sets of acceptance and invalidation rules, and what they say of a certificate.
 
 - A folder holds one folder for each set, with one JSON file for each version of a rule; `valuesets` holds the value
-  sets that rules look codes up in. One broken file refuses all, with file, line and field.
+  sets that rules look codes up in. One broken file refuses all, with file, line and field. What begins with a dot is
+  not looked at (Kubernetes keeps each file of a mounted volume there a second time).
 - Of several versions of a rule the highest one valid at the instant counts, before anything else is looked at: so a
   rule that is dated ahead switches on by itself, and one whose new version speaks of another region stops here.
 - Of those, the rules apply that speak of the division (or one that encloses it, or all of China), of the region or of
@@ -118,7 +119,7 @@ class RuleSets:
             raise RuleSetInvalid(str(folder), None, "", "is not a folder")
         sets: dict[str, RuleSet] = {}
         value_sets: dict[str, tuple[str, ...]] = {}
-        for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
             if inner.name == VALUE_SETS:
                 value_sets = _load_value_sets(inner)
             else:
@@ -246,7 +247,8 @@ def _value_sets(document: object) -> dict[str, tuple[str, ...]]:
 
 
 def _json_files(folder: Path) -> list[Path]:
-    files = sorted(folder.rglob("*.json"))
+    found = sorted(folder.rglob("*.json"))
+    files = [file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
     if len(files) > MAX_FILES:
         raise RuleSetInvalid(str(folder), None, "", f"holds more than {MAX_FILES} files")
     return files

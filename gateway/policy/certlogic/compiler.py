@@ -67,7 +67,7 @@ class _Compiler:
             return operators.array_of(self.operands(logic, path, depth), path)
         if isinstance(logic, str | bool):
             return constant(logic, path)
-        return constant(_integer(logic, path), path)
+        return constant(_integer(logic, path, "a boolean, integer, text, array or operation"), path)
 
     def operands(self, logic: Sequence[object], path: Path, depth: int) -> list[Term]:
         """Return a row of expressions."""
@@ -193,12 +193,12 @@ def _folded(term: Term) -> Term:
         raise RuleInvalid(failed.path, f"can never be evaluated: {failed.description}") from failed
 
 
-def _integer(value: object, path: Path) -> int:
+def _integer(value: object, path: Path, wanted: str = "an integer") -> int:
     """Return an integer of the rule; 42.0 is one."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RuleInvalid(path, "a boolean, integer, text, array or operation is required")
+        raise RuleInvalid(path, f"{wanted} is required")
     if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
         raise RuleInvalid(path, "is larger than an exact integer")
     return value

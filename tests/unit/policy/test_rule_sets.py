@@ -304,6 +304,9 @@ def folder(tmp_path: Path) -> Path:
     in_the_format = {"valueSetId": "answers", "valueSetDate": "2021-01-01", "valueSetValues": {"yes": {"lang": "en"}}}
     (tmp_path / "valuesets" / "answers.json").write_text(json.dumps(in_the_format))
     (tmp_path / "s" / "README.md").write_text("not a rule")
+    for kept_by_others in (tmp_path / "..data", tmp_path / "s" / "..data", tmp_path / "s" / ".git" / "inner"):
+        kept_by_others.mkdir(parents=True)
+        (kept_by_others / "first.json").write_text(json.dumps(rule()))
     return tmp_path
 
 
