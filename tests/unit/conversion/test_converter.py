@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tomllib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,8 @@ from tests.unit.conversion.world import (
     opaque,
     signed,
 )
+
+SHIPPED_PROFILES = Path(__file__).parents[3] / "deploy" / "provinces"
 
 SEVERITY = {CodeState.GREEN: 0} | dict.fromkeys(
     (CodeState.YELLOW, CodeState.UNDER_REVIEW, CodeState.UNCONFIRMED, CodeState.STALE_DECLARATION), 1
@@ -105,6 +108,21 @@ async def test_a_converted_code_fits_a_small_symbol(world: World) -> None:
         made = await world.made(signed(state, number=CONVERTIBLE.index(state)))
         assert made.qr.startswith("HCI1:")
         assert len(made.qr) < 512
+
+
+@pytest.mark.parametrize("profile", sorted(SHIPPED_PROFILES.glob("*.toml")), ids=lambda path: path.stem)
+def test_codes_of_every_shipped_province_fit_too(world: World, profile: Path) -> None:
+    said = tomllib.loads(profile.read_text())
+    issuer, division = IssuerId(said["issuer"]), DivisionCode(said["division"])
+    made = world.converter.convert(
+        decision(issuer=issuer, division=division, state=CodeState.STALE_DECLARATION, measure=Measure.LIMITED),
+        opaque(),
+        division=ZHEJIANG,
+        at=NOON,
+    )
+    assert made is not None
+    assert 0 < len(made.qr) < 512
+    assert {claimed.origin for claimed in both(made)} == {Origin(issuer, division)}
 
 
 async def test_nothing_of_the_original_stands_in_it(world: World) -> None:
@@ -360,6 +378,17 @@ def test_originals_are_sealed() -> None:
     assert not hasattr(sealed, "__dict__")
     made = Converted("a.secret.jws", "HCI1:SECRET", NOON)
     assert "secret" not in repr(made).lower()
+
+
+async def test_no_object_shows_an_original_or_a_code(world: World) -> None:
+    made = await world.made(opaque(0x5EC2E7))
+    bindings = world.converter.bindings
+    originals = [original for found in bindings._originals.values() for original in found.values()]
+    places = [place for original in originals for place in original.places]
+    assert places
+    shown = repr((world.converter, bindings, originals, places, world.rechecks, vars(bindings), made))
+    for piece in ("5ec2e7", made.jws[-20:], made.qr[-20:]):
+        assert piece.lower() not in shown.lower()
 
 
 async def test_an_original_goes_with_the_last_code_that_was_made_from_it(world: World) -> None:
