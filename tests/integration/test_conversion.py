@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +17,8 @@ import pytest
 from healthcode.interop.v1 import conversion_service_pb2 as pb
 from healthcode.interop.v1 import verdict_pb2
 
+from gateway.app import App
+from gateway.config import load
 from gateway.errors import Reason
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.rpc.client import Answer, AskingFailed, ConvertedAnswer, VerificationClient
@@ -21,8 +27,10 @@ from gateway.rpc.methods import CONVERSION
 from gateway.rpc.server import GrpcServer
 from gateway.rpc.settings import GrpcSettings
 from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, Measure, Profile, Purpose
+from gateway.watch.logs import EventLog
 from keys.signer import generate_dev_key
 from tests.conftest import NOON
+from tests.integration.gateway_process import Site
 from tests.integration.grpc_edge import fields_of, refused, told
 from tests.unit.conversion.world import GUIZHOU, HAINAN, OURS, ZHEJIANG, World, opaque, signed
 from tests.unit.rpc.fakes import RecordingObserver
@@ -186,3 +194,58 @@ async def test_a_displayed_code_is_judged_as_such(tmp_path: Path) -> None:
                 DisplayedCode(DivisionCode("53"), "green"), purpose=Purpose.TRANSPORT_ARRIVAL, division=ZHEJIANG
             )
         assert caught.value.code == "INVALID_ARGUMENT"
+
+
+def converting_site(folder: Path) -> Site:
+    """Return a whole gateway's folder, with conversion configured."""
+    site = Site(folder)
+    generate_dev_key(folder / "conversion.key.pem")
+    section = f'[conversion]\nsigner = "file:conversion.key.pem"\nissuer = "{OURS}"\nstatus_uri = "{OURS}/status"\n'
+    site.config.write_text(site.config.read_text() + "\n" + section)
+    return site
+
+
+@asynccontextmanager
+async def whole(site: Site) -> AsyncIterator[tuple[App, VerificationClient]]:
+    """Run the whole gateway of `site`."""
+    app = App(load(site.config), log=EventLog(io.StringIO()))
+    await app.start()
+    try:
+        options = [("grpc.enable_http_proxy", 0)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{app.grpc_port}", options=options) as channel:
+            yield app, VerificationClient(channel)
+    finally:
+        await app.drain()
+
+
+async def test_the_whole_gateway_converts_and_stands_by_it_until_it_is_restarted(tmp_path: Path) -> None:
+    site = converting_site(tmp_path)
+    async with whole(site) as (app, client):
+        made = await client.convert_code(site.code(), purpose=Purpose.TRANSPORT_ARRIVAL, division=ZHEJIANG)
+        assert made.answer.measure is Measure.PASS
+        assert made.jws is not None
+        assert made.qr is not None
+
+        async def judged(code: str) -> Answer:
+            return await client.verify_code(code.encode(), purpose=Purpose.TRANSPORT_ARRIVAL, division=ZHEJIANG)
+
+        assert [(await judged(code)).measure for code in (made.jws, made.qr)] == [Measure.PASS] * 2
+        await app.reload()
+        assert [(await judged(code)).measure for code in (made.jws, made.qr)] == [Measure.PASS] * 2
+        url = f"http://127.0.0.1:{app.http_port}/metrics"
+        page = (await asyncio.to_thread(lambda: urllib.request.urlopen(url).read())).decode()
+        assert 'hcgw_conversions_total{outcome="converted"} 1.0' in page
+        assert "hcgw_conversions_live 1.0" in page
+        # The original is revoked, the list is put in force, and the task does the rest.
+        listed = json.loads(site.trust.read_text())
+        revoked = {"kid": "gz-1", "method": "rid", "ctr": 1, "rids": ["0123456789abcdef"]}
+        listed["issuers"][0]["revocations"] = [revoked]
+        site.trust.write_text(json.dumps(listed | {"sequence": listed["sequence"] + 1}))
+        await app.reload()
+        async with asyncio.timeout(30):
+            while (await judged(made.qr)).measure is Measure.PASS:
+                await asyncio.sleep(0.05)
+        assert (await judged(made.jws)).reasons[0] == Reason.REVOKED.name
+    async with whole(site) as (_, client):
+        answer = await client.verify_code(made.jws.encode(), purpose=Purpose.TRANSPORT_ARRIVAL, division=ZHEJIANG)
+        assert (answer.measure, answer.reasons[0]) == (Measure.MANUAL, Reason.STATUS_UNAVAILABLE.name)
