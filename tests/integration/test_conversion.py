@@ -243,7 +243,7 @@ async def test_the_whole_gateway_converts_and_stands_by_it_until_it_is_restarted
         site.trust.write_text(json.dumps(listed | {"sequence": listed["sequence"] + 1}))
         await app.reload()
         async with asyncio.timeout(30):
-            while (await judged(made.qr)).measure is Measure.PASS:
+            while (await judged(made.qr)).measure is Measure.PASS:  # noqa: ASYNC110 it has no event for us
                 await asyncio.sleep(0.05)
         assert (await judged(made.jws)).reasons[0] == Reason.REVOKED.name
     async with whole(site) as (_, client):
