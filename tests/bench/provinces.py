@@ -21,7 +21,7 @@ import sys
 import tempfile
 import urllib.request
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -41,6 +41,7 @@ OTHERS = ("guangdong", "hainan", "jiangsu", "fujian", "sichuan", "guizhou", "bei
 FAULTS = ("hang", "reset", "other_person", "garbage", "wrong_signature", "expired_as_success")
 MOST = 1.10
 HEALTHY = "healthy"
+INSTEAD = "ANSWERED_BY_NATIONAL_PLATFORM"
 BREAKER = f'hcgw_breaker_state{{province="{FAILING}"}}'
 STOOD_IN = f'hcgw_upstream_fallbacks_total{{outcome="answered",province="{FAILING}"}}'
 OPENS = frozenset({"hang", "reset", "other_person", "garbage", "wrong_signature"})
@@ -59,6 +60,8 @@ class Phases:
     failing: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     wrong_passes: int = 0
+    stood_in: list[int] = field(default_factory=list)
+    """Look-ups of the failing province, by phase, that the national platform answered."""
     breaker: list[int] = field(default_factory=list)
     """Its state at the end of each phase: 0 closed, 1 half-open, 2 open."""
 
@@ -70,8 +73,9 @@ class Phases:
         self.p99.append(quantile(settled, 0.99))
         self.p50.append(quantile(settled, 0.5))
         self.onset_p99.append(quantile([each.seconds for each in rest if each.due - began < SETTLE_S], 0.99))
+        self.stood_in.append(sum(INSTEAD in each.reasons for each in found))
         for each in found:
-            instead = "ANSWERED_BY_NATIONAL_PLATFORM" in each.reasons
+            instead = INSTEAD in each.reasons
             said = f"{each.measure} {each.reasons[0]}" + (" (national)" if instead else "")
             (self.failing if each.code.province == FAILING else self.others)[said] += 1
             self.wrong_passes += each.wrong_pass
@@ -97,7 +101,7 @@ async def drill(gateway: Gateway, world: Simulators, given: argparse.Namespace) 
             sys.stderr.write(f"round {turn + 1} of {given.rounds}\n")
         after = await steady(stub, codes, rate=given.rate, seconds=2)
     recovered = [each for each in after if each.code.province == FAILING]
-    if any("ANSWERED_BY_NATIONAL_PLATFORM" in each.reasons or each.measure == "" for each in recovered):
+    if any(INSTEAD in each.reasons or each.measure == "" for each in recovered):
         raise SystemExit("the failing province was not asked again after it had recovered")
     return seen
 
@@ -170,13 +174,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="hcgw-bench-") as folder:
         home = Path(folder)
         with simulators(home, FAILING, *OTHERS, "national", people=given.people, budget=budget) as world:
-            site = connected_site(home, world.issuers, log_level="warning")
+            site = connected_site(home, world.issuers)
             with running(site) as gateway:
                 seen = asyncio.run(drill(gateway, world, given))
                 metrics = province_metrics(gateway)
     missed = show(seen, metrics)
     OUTPUT.parent.mkdir(exist_ok=True)
-    figures = {kind: asdict(phases) for kind, phases in seen.items()}
+    figures = {kind: vars(phases) for kind, phases in seen.items()}
     OUTPUT.write_text(json.dumps({"phases": figures, "metrics": metrics, "missed": missed}, indent=2) + "\n")
     for miss in missed:
         sys.stdout.write(f"MISSED {miss}\n")

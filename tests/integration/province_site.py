@@ -12,12 +12,12 @@ PURPOSELY_ODD_CHECKPOINT = "gate-checkpoint-7731"
 """A caller's name for a gate, to be searched for where it must not be."""
 
 
-def connected_site(folder: Path, issuers: Iterable[Mapping[str, object]], *, log_level: str = "debug") -> Site:
+def connected_site(folder: Path, issuers: Iterable[Mapping[str, object]]) -> Site:
     """Return a site whose profiles lie in `folder/provinces`; `issuers` are added to its trust list."""
     site = Site(folder)
     listed = json.loads(site.trust.read_text())
     listed["issuers"] += [dict(issuer) for issuer in issuers]
     site.trust.write_text(json.dumps(listed))
-    text = site.config.read_text().replace('level = "debug"', f'level = "{log_level}"')
+    text = site.config.read_text()
     site.config.write_text(text + '\n[provinces]\ndirectory = "provinces"\n')
     return site

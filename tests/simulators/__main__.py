@@ -4,8 +4,8 @@ One JSON object a line. Output, in this order:
 
 - `{"event": "ready", "provinces": DIR, "issuers": [...]}`: everything listens, the profiles lie in DIR; `issuers` is
   what a trust list must name so that signed answers can be checked
-- `{"event": "sample", ...}` for each sample of `samples.py`
-- `{"event": "samples_end"}`
+- with `--samples`: `{"event": "sample", ...}` for each sample of `samples.py`, some of which need a fault, which is
+  switched on; then `{"event": "samples_end"}`
 - then one `{"done": ...}` or `{"refused": ...}` for each line of input
 
 Input: `{"do": "fault", "province", "kind", "seconds", "share"}`, `{"do": "cut" | "restore", "province"}`,
@@ -20,6 +20,7 @@ import argparse
 import asyncio
 import json
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,17 @@ async def obey_one(world: ProvinceWorld, line: bytes) -> dict[str, object]:
         return {"refused": f"{type(refused).__name__}: {refused}"}
 
 
+def read_orders(loop: asyncio.AbstractEventLoop, orders: asyncio.Queue[bytes]) -> None:
+    """Hand each line of input to the loop, and an empty one at its end. A thread reads files and terminals too."""
+    line = b"-"
+    while line:
+        line = sys.stdin.buffer.readline()
+        try:
+            loop.call_soon_threadsafe(orders.put_nowait, line)
+        except RuntimeError:  # the loop has ended first
+            return
+
+
 def tell(said: Mapping[str, object]) -> None:
     """Write one line."""
     sys.stdout.write(json.dumps(said) + "\n")
@@ -87,13 +99,14 @@ async def serve(given: argparse.Namespace) -> None:
     await world.start()
     try:
         tell({"event": "ready", "provinces": str(world.directory), "issuers": world.answer_issuers()})
-        for sample in samples(world):
-            tell({"event": "sample", **sample})
-        tell({"event": "samples_end"})
-        orders = asyncio.StreamReader(limit=1 << 20)
+        if given.samples:
+            for sample in samples(world):
+                tell({"event": "sample", **sample})
+            tell({"event": "samples_end"})
+        orders: asyncio.Queue[bytes] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-        while line := await orders.readline():
+        threading.Thread(target=read_orders, args=(loop, orders), daemon=True).start()
+        while line := await orders.get():
             tell(await obey_one(world, line))
     finally:
         await world.stop()
@@ -108,6 +121,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of people, colours and codes (default 0)")
     parser.add_argument("--code-life", type=float, default=60.0, help="seconds that a code lasts (default 60)")
     parser.add_argument("--budget", default="{}", help="JSON: members of the shipped budgets to override")
+    parser.add_argument("--samples", action="store_true", help="tell sample codes and the verdicts that they must get")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -48,9 +48,6 @@ class Simulators:
         ready = self._next()
         self.directory = Path(ready["provinces"])
         self.issuers: list[dict[str, Any]] = ready["issuers"]
-        self.samples: list[dict[str, str]] = []
-        while (said := self._next())["event"] != "samples_end":
-            self.samples.append(said)
 
     def order(self, do: str, **members: Any) -> Any:
         """Have something done; return what is told. Raises: ValueError if it is refused."""
