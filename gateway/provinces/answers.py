@@ -62,7 +62,7 @@ class Envelope:
     success: Collection[str]
     """Result codes that mean success; the empty one stands for an absent or null member."""
     codes: Mapping[str, Verdict]
-    """What the others mean; one that is not here is SERVER_ERROR."""
+    """What the others mean; one that is not here is ERROR_NUMBER."""
     detail: Path | None = None
     """A finer result code beside one that is no success, looked up first."""
     success_flag: Path | None = None
@@ -264,7 +264,7 @@ def _verdict(node: Mapping[str, object], envelope: Envelope) -> Verdict | None:
         detail = _at(node, envelope.detail)
         if isinstance(detail, str) and detail in envelope.codes:
             return envelope.codes[detail]
-    return envelope.codes.get(code, UpstreamFailure.SERVER_ERROR)
+    return envelope.codes.get(code, UpstreamFailure.ERROR_NUMBER)
 
 
 def _at(value: object, path: Path) -> object:

@@ -31,6 +31,8 @@ class UpstreamFailure(StrEnum):
     OVERLOADED = "overloaded"
     """It says so: 429, 503, RESOURCE_EXHAUSTED, an error number for too many calls."""
     SERVER_ERROR = "server_error"
+    ERROR_NUMBER = "error_number"
+    """It answers with one that nobody has explained: it works, and a strange code may be all that is wrong."""
     REFUSED = "refused"
     """It does not accept the gateway's credentials or rights."""
     GARBAGE = "garbage"
@@ -49,6 +51,7 @@ REASON_OF = {
     UpstreamFailure.UNREACHABLE: Reason.UPSTREAM_UNAVAILABLE,
     UpstreamFailure.OVERLOADED: Reason.UPSTREAM_UNAVAILABLE,
     UpstreamFailure.SERVER_ERROR: Reason.UPSTREAM_UNAVAILABLE,
+    UpstreamFailure.ERROR_NUMBER: Reason.UPSTREAM_UNAVAILABLE,
     UpstreamFailure.SHED: Reason.UPSTREAM_UNAVAILABLE,
     UpstreamFailure.RESTING: Reason.UPSTREAM_UNAVAILABLE,
     UpstreamFailure.REFUSED: Reason.UPSTREAM_REFUSED,

@@ -9,7 +9,8 @@ Rules:
   connection, overloaded, an error of the server's, too slow), after a pause that chance varies, and never while others
   wait for their first. All questions are reads, so repeating one changes nothing.
 - Every attempt counts for the breaker. Refused credentials and answers that cannot be relied on do so too: a province
-  that lies, or that does not know us, is not to be hammered either.
+  that lies, or that does not know us, is not to be hammered either. Only an error number that nobody has explained says
+  nothing: whoever shows strange codes must not be able to cut a province off.
 - What was said is remembered for the freshness budget, a day at most and never past the issuer's own expiry; a verdict
   for a few seconds, because a code that was unknown may be known in a moment.
 - Whatever a dialect does, an asker hears one of the enumerated words.
@@ -214,8 +215,11 @@ class Lane:
         except BaseException:
             self._breaker.given_up(permit)
             raise
-        self._last_failed = isinstance(heard, UpstreamFailure)
-        if isinstance(heard, UpstreamFailure):
+        self._last_failed = isinstance(heard, UpstreamFailure) and heard is not UpstreamFailure.ERROR_NUMBER
+        if heard is UpstreamFailure.ERROR_NUMBER:
+            self._breaker.given_up(permit)
+            self._observer.asked(self._name, heard, self._monotonic() - began)
+        elif isinstance(heard, UpstreamFailure):
             self._breaker.failed(permit)
             self._observer.asked(self._name, heard, self._monotonic() - began)
         else:

@@ -37,6 +37,7 @@ OUTCOMES: Final = (
     "unreachable",
     "overloaded",
     "server_error",
+    "error_number",
     REFUSED,
     "garbage",
     "wrong_code",

@@ -115,9 +115,9 @@ def test_every_truncation_is_garbage(cut: int) -> None:
         (body("8"), Reason.EXPIRED),
         (body(8), Reason.EXPIRED),
         (body("9"), UpstreamFailure.REFUSED),
-        (body(NAME), UpstreamFailure.SERVER_ERROR),
-        (body("00"), UpstreamFailure.SERVER_ERROR),
-        (body(""), UpstreamFailure.SERVER_ERROR),
+        (body(NAME), UpstreamFailure.ERROR_NUMBER),
+        (body("00"), UpstreamFailure.ERROR_NUMBER),
+        (body(""), UpstreamFailure.ERROR_NUMBER),
         (b'{"code":"8"}', Reason.EXPIRED),
         (b'{"code":"8","data":null}', Reason.EXPIRED),
         (body("8", echo=None), Reason.EXPIRED),
@@ -179,7 +179,7 @@ def test_a_success_flag_must_agree() -> None:
         ({"code": "8"}, UpstreamFailure.WRONG_CODE),
         ({"code": "9"}, UpstreamFailure.REFUSED),
         ({"code": "9", "serial": "S2"}, UpstreamFailure.WRONG_CODE),
-        ({"code": "77"}, UpstreamFailure.SERVER_ERROR),
+        ({"code": "77"}, UpstreamFailure.ERROR_NUMBER),
     ],
 )
 def test_what_must_be_carried_back(members: Mapping[str, object], expected: Stated | Reason | UpstreamFailure) -> None:

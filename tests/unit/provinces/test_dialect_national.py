@@ -81,7 +81,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], Stated | Reason | Upstrea
     ("expired", applied(), verified(410), Reason.EXPIRED),
     ("overloaded", applied(), verified("429"), UpstreamFailure.OVERLOADED),
     ("refused", applied(), verified("401"), UpstreamFailure.REFUSED),
-    ("other", applied(), verified("7"), UpstreamFailure.SERVER_ERROR),
+    ("other", applied(), verified("7"), UpstreamFailure.ERROR_NUMBER),
     ("serial of another", applied(), {**verified(), "serialNumber": "SN-2"}, UpstreamFailure.WRONG_CODE),
     ("challenge of another", applied(), {**verified(), "challenge": "c-2"}, UpstreamFailure.WRONG_CODE),
     ("no serial", applied(), {"resultCode": "0", "data": {"state": "00"}}, UpstreamFailure.WRONG_CODE),

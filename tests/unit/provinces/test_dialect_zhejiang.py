@@ -191,7 +191,7 @@ async def test_closing_while_a_secret_is_fetched(tmp_path: Path) -> None:
     ("fetched", "failure"),
     [
         (error("E401"), UpstreamFailure.REFUSED),
-        (error("E999"), UpstreamFailure.SERVER_ERROR),
+        (error("E999"), UpstreamFailure.ERROR_NUMBER),
         ({"success": True, "errCode": "0", "data": {}}, UpstreamFailure.GARBAGE),
         ({"success": True, "errCode": "0", "data": NAME}, UpstreamFailure.GARBAGE),
         ({"success": True, "data": {"requestSecret": "s", "requestSecretEndTime": "soon"}}, UpstreamFailure.GARBAGE),
@@ -222,7 +222,7 @@ async def test_a_fetch_that_fails(tmp_path: Path, fetched: dict[str, Any], failu
         (error("E410"), Reason.EXPIRED),
         ({**found(), "success": False, "errCode": "E410"}, Reason.EXPIRED),
         (error("E404"), Reason.CODE_NOT_FOUND),
-        (error("E500"), UpstreamFailure.SERVER_ERROR),
+        (error("E500"), UpstreamFailure.ERROR_NUMBER),
         (error("0"), UpstreamFailure.GARBAGE),
         ({**found(), "errCode": "E500"}, UpstreamFailure.GARBAGE),
         ({**found(), "success": NAME}, UpstreamFailure.GARBAGE),

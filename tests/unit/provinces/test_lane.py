@@ -155,6 +155,7 @@ def test_a_fault_of_ours_is_told_to_the_watch() -> None:
         (UpstreamFailure.GARBAGE, 1),
         (UpstreamFailure.WRONG_CODE, 1),
         (UpstreamFailure.BAD_SIGNATURE, 1),
+        (UpstreamFailure.ERROR_NUMBER, 1),
     ],
 )
 def test_only_what_may_pass_is_asked_again(failure: UpstreamFailure, times: int) -> None:
@@ -260,12 +261,25 @@ def test_an_open_breaker_is_not_asked_and_its_probe_closes_it() -> None:
     virtually(main)
 
 
-@pytest.mark.parametrize("failure", [UpstreamFailure(one) for one in UpstreamFailure if one not in ("shed", "resting")])
+@pytest.mark.parametrize(
+    "failure", [one for one in UpstreamFailure if one.value not in ("shed", "resting", "error_number")]
+)
 def test_every_way_of_failing_opens_the_breaker(failure: UpstreamFailure) -> None:
     async def main() -> None:
         bench = Bench(fails(failure))
         heard = [await bench.ask(number) for number in range(4)]
         assert heard == [failure, failure, failure, UpstreamFailure.RESTING]
+        await bench.lane.close()
+
+    virtually(main)
+
+
+def test_who_shows_strange_codes_cannot_cut_a_province_off() -> None:
+    async def main() -> None:
+        bench = Bench(fails(UpstreamFailure.ERROR_NUMBER))
+        heard = [await bench.ask(number) for number in range(20)]
+        assert heard == [UpstreamFailure.ERROR_NUMBER] * 20
+        assert bench.watch.states == []
         await bench.lane.close()
 
     virtually(main)
