@@ -10,6 +10,7 @@ A request's way in, one file per question:
 - `servicer.py`      bytes <-> messages, one clock reading, awaiting: the only code that knows grpc.aio *and* handlers
 - `validation.py`    is the request well-formed? the rules of the schema, and caps that must come before parsing
 - `verification.py`  the handlers: plain functions that know no transport
+- `conversion.py`    handler and servicer of ConversionService
 - `desk.py`          what the handlers need
 - `convert.py`       values -> messages, the only mapping code
 - `errors.py`, `status.py`  why the edge failed to answer, and the one table error -> google.rpc.Status
