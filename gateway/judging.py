@@ -137,6 +137,7 @@ def _converter(config: Config, watchers: Watchers) -> Converter | None:
             max_lifetime_s=chosen.max_lifetime_s,
             recheck_s=chosen.recheck_s,
             stale_after_s=chosen.stale_after_s,
+            questions_per_s=chosen.questions_per_s,
             capacity=chosen.capacity,
         )
         return Converter(settings, signer, watchers.conversions)

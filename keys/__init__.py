@@ -11,6 +11,7 @@ From a list to an answer:
 - `ring.py`            the keys, found in one look
 - `revocation.py`      lists of revoked ids, carried, not judged
 
-Beside them: `signer.py` (the gateway's own keys), `importing.py` and `vci.py` (building trust lists), `anchors/`
-(public anchors with their provenance). Never a private key in a file of this package.
+Beside them: `signer.py` (the gateway's own keys), `rsa_files.py` (those that old systems want), `own_files.py` (which
+files may hold them), `importing.py` and `vci.py` (building trust lists), `anchors/` (public anchors with their
+provenance). Never a private key in a file of this package.
 """

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,10 +24,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from .jwk import thumbprint
+from .own_files import FileRefused, read_secret_file
 from .values import Algorithm, KeyId
 
 MAX_KEY_FILE_BYTES: Final = 16 * 1024
-_OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
 _P256_BYTES: Final = 32
 # RFC 9864 prefers Ed25519 as the name, but a verifier of today that meets it in a key set refuses the whole key.
 _JOSE_NAME: Final = {Algorithm.ED25519: "EdDSA"}
@@ -73,7 +72,10 @@ def open_signer(uri: str) -> Signer:
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path:
         raise SignerUnavailable("a file: URI names one local path and nothing else")
     path = Path(unquote(parts.path))
-    return _from_pem(_read_private(path), path)
+    try:
+        return _from_pem(read_secret_file(path, MAX_KEY_FILE_BYTES), path)
+    except FileRefused as refused:
+        raise SignerUnavailable(str(refused)) from None
 
 
 def generate_dev_key(path: Path) -> Signer:
@@ -97,35 +99,6 @@ def generate_dev_key(path: Path) -> Signer:
 def public_jwks(signers: Iterable[Signer]) -> bytes:
     """Return the JWK set of these signers' public keys, to be served at /.well-known/jwks.json."""
     return json.dumps({"keys": [dict(signer.public_jwk) for signer in signers]}, separators=(",", ":")).encode()
-
-
-def _read_private(path: Path) -> bytes:
-    """Read a key file that is its owner's alone.
-
-    1. Judged by the open file, so that it cannot be swapped between the look and the reading. A link is followed
-       (that is how secrets are mounted); what counts is the file behind it.
-    2. A regular file of this process's user, or of root, and closed to everybody else.
-    """
-    # 1
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as no:
-        raise SignerUnavailable(f"{path}: cannot be opened: {no.strerror}") from None
-    try:
-        # 2
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise SignerUnavailable(f"{path}: not a regular file")
-        if found.st_mode & _OTHERS_MAY:
-            mode = stat.S_IMODE(found.st_mode)
-            raise SignerUnavailable(f"{path}: mode is {mode:04o}, must be 0600: others may read or change the key")
-        if found.st_uid not in (os.geteuid(), 0):
-            raise SignerUnavailable(f"{path}: belongs to another user")
-        if found.st_size > MAX_KEY_FILE_BYTES:
-            raise SignerUnavailable(f"{path}: too large for a key")
-        return os.read(handle, MAX_KEY_FILE_BYTES)
-    finally:
-        os.close(handle)
 
 
 def _from_pem(pem: bytes, path: Path) -> Signer:

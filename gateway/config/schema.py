@@ -219,9 +219,10 @@ class ConversionSection(Section):
         allow_inf_nan=False,
         description="Seconds without a word of the original's issuer after which a converted code is MANUAL.",
     )
-    capacity: int = Field(
-        default=100_000, ge=1, le=10_000_000, description="Converted codes that may live at one time."
+    questions_per_s: int = Field(
+        default=50, ge=1, le=10_000, description="Looks at opaque originals that are put to one province in a second."
     )
+    capacity: int = Field(default=100_000, ge=1, le=1_000_000, description="Converted codes that may live at one time.")
 
 
 class DisclosureSection(Section):

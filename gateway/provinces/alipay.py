@@ -15,7 +15,7 @@ from typing import Final
 from gateway.values import Instant, OpaqueCode
 
 from .answers import Envelope, Verdict, read_state, wall_time
-from .credentials import Signs, open_rsa_signer, open_rsa_verifier
+from .credentials import open_rsa_signer, open_rsa_verifier
 from .dialect import Stated, UpstreamFailure
 from .http import FORM, HttpUpstream, form_of, within
 from .needs import Needs, http_parameters, record_of, sent
@@ -62,7 +62,7 @@ class Alipay:
         self._given = given = NEEDS.parameters_of(profile)
         self._app_id = profile.registered_as["app_id"]
         self._city = given["city_code"] or profile.division
-        self._sign: Signs = open_rsa_signer(profile.credentials["private_key"])
+        self._sign = open_rsa_signer(profile.credentials["private_key"])
         platform = profile.credentials.get("platform_public_key")
         self._record = record_of(profile, given, ())
         self._envelope = Envelope(
