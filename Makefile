@@ -2,7 +2,7 @@
 # The environment is .venv, so .venv/bin/hcgw is the command. Nothing outside this folder is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types gen gen-check bench fuzz serve lock clean
+.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries fuzz serve lock clean
 
 # The first Python >= 3.11 on the path, or the one you name: make PYTHON=/path/to/python3.11 test
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
@@ -14,7 +14,7 @@ RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUN) ## Start the gateway with sample provinces, verify sample codes, keep serving (Ctrl-C ends it)
 	@.venv/bin/hcgw demo $(ARGS)
@@ -37,6 +37,12 @@ gen-check: $(DEV) ## Fail if generated code differs, a schema fails lint, or a c
 
 bench: $(DEV) ## Measure the six rooms against raw signature checks and rivals; writes build/bench.json
 	@$(PY) -m tests.bench $(ARGS)
+
+bench-provinces: $(DEV) ## Let one of eight provinces hang, reset and lie at a steady load; writes build/bench-provinces.json
+	@$(PY) -m tests.bench.provinces $(ARGS)
+
+bench-canaries: $(DEV) ## Search all that comes out of 100,000 look-ups for the data of the people looked up
+	@$(PY) -m tests.bench.canaries $(ARGS)
 
 fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how long and which)
 	@build/fuzz/bin/python -m tests.fuzz $(ARGS)

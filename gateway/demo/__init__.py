@@ -4,6 +4,7 @@
 - `provinces.py`  the sample issuers
 - `samples.py`    their codes, each with the verdict that is expected of it
 - `public.py`     codes that nobody here wrote, if the public vectors are at hand
+- `simulated.py`  simulated provinces that are asked about opaque codes, if the source tree is at hand
 - `run.py`        starts the gateway, asks it over gRPC, shows the table
 
 Nothing here is used by a gateway in service.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypedDict
 
 from rich.console import Console
 from rich.table import Table
@@ -17,13 +18,14 @@ from gateway.config import LogLevel, load
 from gateway.instants import format_instant, now
 from gateway.policy.book import SHIPPED
 from gateway.rpc.client import Answer, VerificationClient, connected
-from gateway.values import Algorithm, Instant, Measure, Profile, Purpose
+from gateway.values import Algorithm, DivisionCode, Instant, Measure, Profile, Purpose, Way
 from gateway.watch.logs import EventLog
 
 from .home import DemoHome
 from .provinces import make_issuers, trust_document
 from .public import WHERE_TO_GET_THEM, PublicCodes, public_codes, vectors_folder
-from .samples import RECEIVING, Sample, own_samples
+from .samples import RECEIVING, Sample, displayed_samples, own_samples
+from .simulated import SOURCE_TREE, WITHOUT_THEM, SimulatedProvinces, simulated_provinces
 
 _COLOURS = {Measure.PASS: "green", Measure.LIMITED: "yellow", Measure.DENY: "red", Measure.MANUAL: "cyan"}
 _CONFIG = """\
@@ -47,7 +49,21 @@ max_profile = "STAFF"
 [receipts]
 signer = "file:{signer}"
 issuer = "https://gateway.example"
+[conversion]
+signer = "file:{conversion}"
+issuer = "https://gateway.example/conversion"
+status_uri = "https://gateway.example/status"
 """
+_PROVINCES = """\
+[provinces]
+directory = {directory}
+"""
+
+
+class _Terms(TypedDict):
+    purpose: Purpose
+    division: DivisionCode
+    profile: Profile
 
 
 class DemoClock:
@@ -74,34 +90,45 @@ class Verdict:
         return self.said.measure is self.sample.measure and self.said.reasons[0] == self.sample.reason.name
 
 
-async def run_demo(home: DemoHome, *, once: bool, grpc: str, http: str, log_to: TextIO) -> bool:
-    """Run the demo. Return whether every verdict was the expected one.
+async def run_demo(
+    home: DemoHome, *, once: bool, grpc: str, http: str, log_to: TextIO, tree: Path = SOURCE_TREE
+) -> bool:
+    """Run the demo, with the simulated provinces of `tree`. Return whether every verdict was the expected one.
 
-    Raises: StartRefused if a port cannot be had.
+    Raises: StartRefused if a port cannot be had, or the simulated provinces do not start.
     """
     console = Console()
     public = _public(console)
-    samples, config_file = prepare(home, public, grpc=grpc, http=http)
-    clock = DemoClock()
-    app = App(load(config_file), clock=clock, log=EventLog(level=LogLevel.WARNING, stream=log_to))
-    await app.start()
-    try:
-        host = grpc.rpartition(":")[0]
-        console.print(
-            f"A sample gateway listens on {host}:{app.grpc_port} and is asked about {len(samples)} codes.\n",
-            highlight=False,
-        )
-        async with connected(f"{host}:{app.grpc_port}") as client:
-            verdicts = [await _ask(client, clock, sample) for sample in samples]
-        console.print(_table(verdicts))
-        right = all(verdict.as_expected for verdict in verdicts)
-        console.print(_summary(verdicts))
-        if not once:
-            console.print(_invitation(host, app, samples[0]), soft_wrap=True, highlight=False)
-            await _until_interrupted()
-        return right
-    finally:
-        await app.drain()
+    async with simulated_provinces(home.folder / "simulated", tree) as provinces:
+        if provinces.directory is None:
+            console.print(WITHOUT_THEM, soft_wrap=True, highlight=False)
+        samples, config_file = prepare(home, public, provinces, grpc=grpc, http=http)
+        clock = DemoClock()
+        app = App(load(config_file), clock=clock, log=EventLog(level=LogLevel.WARNING, stream=log_to))
+        await app.start()
+        try:
+            return await _show(console, app, clock, samples, host=grpc.rpartition(":")[0], once=once)
+        finally:
+            await app.drain()
+
+
+async def _show(
+    console: Console, app: App, clock: DemoClock, samples: Sequence[Sample], *, host: str, once: bool
+) -> bool:
+    console.print(
+        f"A sample gateway listens on {host}:{app.grpc_port} and is asked about {len(samples)} codes.\n",
+        highlight=False,
+    )
+    verdicts: list[Verdict] = []
+    async with connected(f"{host}:{app.grpc_port}") as client:
+        for sample in samples:
+            verdicts += await _ask(client, clock, sample)
+    console.print(_table(verdicts))
+    console.print(_summary(verdicts))
+    if not once:
+        console.print(_invitation(host, app, samples[0]), soft_wrap=True, highlight=False)
+        await _until_interrupted()
+    return all(verdict.as_expected for verdict in verdicts)
 
 
 def _public(console: Console) -> PublicCodes:
@@ -112,27 +139,48 @@ def _public(console: Console) -> PublicCodes:
     return public_codes(folder)
 
 
-def prepare(home: DemoHome, public: PublicCodes, *, grpc: str, http: str) -> tuple[list[Sample], Path]:
+def prepare(
+    home: DemoHome, public: PublicCodes, provinces: SimulatedProvinces, *, grpc: str, http: str
+) -> tuple[list[Sample], Path]:
     """Write the trust list and the configuration; return the samples and the configuration file."""
     at = now()
     issuers = make_issuers(home)
-    listed = (*(issuer.listed for issuer in issuers.all()), *public.issuers)
+    listed = (*(issuer.listed for issuer in issuers.all()), *public.issuers, *provinces.issuers)
     home.trust_list.write_bytes(trust_document(listed, at))
-    home.signer("gateway", Algorithm.ED25519)
-    signer = home.key_file("gateway").name
-    home.config.write_text(_CONFIG.format(grpc=grpc, http=http, policies=SHIPPED, signer=signer))
-    return [*own_samples(issuers, at), *public.samples], home.config
+    for name in ("gateway", "conversion"):
+        home.signer(name, Algorithm.ED25519)
+    text = _CONFIG.format(
+        grpc=grpc,
+        http=http,
+        policies=SHIPPED,
+        signer=home.key_file("gateway").name,
+        conversion=home.key_file("conversion").name,
+    )
+    samples = [*own_samples(issuers, at), *public.samples, *provinces.samples]
+    if provinces.directory is not None:
+        text += _PROVINCES.format(directory=json.dumps(str(provinces.directory)))
+        samples += displayed_samples(at)  # what a screen means stands in the profiles
+    home.config.write_text(text)
+    return samples, home.config
 
 
-async def _ask(client: VerificationClient, clock: DemoClock, sample: Sample) -> Verdict:
+async def _ask(client: VerificationClient, clock: DemoClock, sample: Sample) -> list[Verdict]:
+    """Return what the gateway says of a sample; of one that is converted, what it says of the new code too."""
+    terms: _Terms = {"purpose": Purpose.TRANSPORT_ARRIVAL, "division": RECEIVING, "profile": Profile.STAFF}
     clock.set_to = sample.at
     try:
-        said = await client.verify_code(
-            sample.code, purpose=Purpose.TRANSPORT_ARRIVAL, division=RECEIVING, profile=Profile.STAFF
-        )
+        if sample.seen is not None:
+            return [Verdict(sample, await client.assess_displayed_code(sample.seen, **terms))]
+        if sample.way is not Way.CONVERT:
+            return [Verdict(sample, await client.verify_code(sample.code, **terms))]
+        made = await client.convert_code(sample.code, **terms)
+        verdicts = [Verdict(sample, made.answer)]
+        if sample.measure in (Measure.PASS, Measure.LIMITED):
+            again = replace(sample, title=f"{sample.title}: the code made of it", code=(made.jws or "none").encode())
+            verdicts.append(Verdict(again, await client.verify_code(again.code, **terms)))
+        return verdicts
     finally:
         clock.set_to = None
-    return Verdict(sample, said)
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:

@@ -15,7 +15,7 @@ from gateway.errors import Reason
 from gateway.formats import cbor, cose, hcert
 from gateway.formats.native_claims import NativeClaims
 from gateway.formats.native_encode import encode_jws, encode_qr
-from gateway.values import DivisionCode, Instant, Measure
+from gateway.values import DisplayedCode, DivisionCode, Instant, Measure, Way
 
 from .provinces import REVOKED_CARD, SampleIssuer, SampleIssuers
 
@@ -38,6 +38,25 @@ class Sample:
     """The deciding one."""
     at: Instant | None = None
     """The instant at which it is judged; None: now."""
+    way: Way = Way.VERIFY
+    seen: DisplayedCode | None = None
+    """What is on the screen, if that is all that is looked at."""
+
+
+def displayed_samples(at: Instant) -> list[Sample]:
+    """Return what a checker may see and not scan; what is accepted, the shipped rules of the receiving division say."""
+
+    def shown(title: str, division: str, word: str, measure: Measure, reason: Reason, age: float = 60) -> Sample:
+        seen = DisplayedCode(DivisionCode(division), word, Instant(at - age))
+        return Sample(title, b"", measure, reason, way=Way.DISPLAY, seen=seen)
+
+    refused = (Measure.MANUAL, Reason.DISPLAY_NOT_ACCEPTED)
+    return [
+        shown("Hainan green, seen on a screen", "460000", "green", Measure.PASS, Reason.STATE_GREEN),
+        shown("Hainan red, seen on a screen", "460000", "red", Measure.DENY, Reason.STATE_RED),
+        shown("Guizhou green, seen on a screen", "520000", "green", *refused),
+        shown("Hainan green, a picture of yesterday", "460000", "green", Measure.MANUAL, Reason.STATUS_STALE, 86_400),
+    ]
 
 
 def own_samples(issuers: SampleIssuers, at: Instant) -> list[Sample]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
+import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import pytest
+
+from gateway.demo.home import DemoHome
 from gateway.demo.public import WHERE_TO_GET_THEM
+from gateway.demo.run import run_demo as demo
+from gateway.demo.simulated import SOURCE_TREE, WITHOUT_THEM, simulated_provinces
+from gateway.loading import StartRefused
 from tests.vectors import require_vectors
 
 
@@ -26,7 +36,7 @@ def run_demo(folder: Path, vectors: Path) -> subprocess.CompletedProcess[str]:
 def test_every_verdict_is_the_expected_one_with_public_codes_among_them(tmp_path: Path) -> None:
     done = run_demo(tmp_path / "demo", require_vectors())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "29 of 29 verdicts are the expected ones" in done.stdout
+    assert "62 of 62 verdicts are the expected ones" in done.stdout
     for measure in ("PASS", "LIMITED", "DENY", "MANUAL"):
         assert measure in done.stdout
     assert done.stderr == ""
@@ -38,7 +48,41 @@ def test_without_public_codes_it_says_so_in_one_line_and_still_shows_its_own(tmp
     for done in (first, again):
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.splitlines()[0] == WHERE_TO_GET_THEM
-        assert "18 of 18 verdicts are the expected ones" in done.stdout
+        assert "51 of 51 verdicts are the expected ones" in done.stdout
+
+
+async def test_without_the_source_tree_it_says_so_in_one_line_and_still_shows_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HCGW_VECTORS", str(tmp_path))
+    home, log = DemoHome(tmp_path / "demo"), io.StringIO()
+    assert await demo(home, once=True, grpc="127.0.0.1:0", http="127.0.0.1:0", log_to=log, tree=tmp_path)
+    said = capsys.readouterr().out
+    assert WITHOUT_THEM in said
+    assert "18 of 18 verdicts are the expected ones" in said
+    assert log.getvalue() == ""
+
+
+async def test_simulators_that_do_not_speak_refuse_the_start(tmp_path: Path) -> None:
+    broken = tmp_path / "tests" / "simulators" / "__main__.py"
+    broken.parent.mkdir(parents=True)
+    for package in (broken.parent, broken.parent.parent):
+        (package / "__init__.py").touch()
+    broken.write_text("print('{}')")
+    with pytest.raises(StartRefused):
+        async with simulated_provinces(tmp_path / "home", tmp_path):
+            pass
+
+
+async def test_the_simulators_end_with_the_demo(tmp_path: Path) -> None:
+    async with simulated_provinces(tmp_path, SOURCE_TREE) as provinces:
+        assert provinces.directory is not None
+        profile = tomllib.loads((provinces.directory / "guangdong.toml").read_text())
+        address = urlsplit(profile["endpoint"]["url"])
+        with socket.create_connection((address.hostname, address.port), timeout=5):
+            pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address.hostname, address.port), timeout=5)
 
 
 def test_the_demos_keys_are_their_owners_only(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ Sample = dict[str, str]
 def samples(world: ProvinceWorld) -> Iterator[Sample]:
     """Yield the samples, and turn the switches that some of them need."""
     for name, province in world.provinces.items():
-        if name in (HANGING, LYING, FALLEN):
-            continue
-        yield _sample(world, name, CodeState.GREEN, f"{province.profile['title']}, green")
+        if name not in (HANGING, LYING, FALLEN):
+            yield _sample(world, name, CodeState.GREEN, f"{_title(name)} green (opaque, {province.profile['dialect']})")
     for name, state in (
         ("jiangsu", CodeState.YELLOW),
         ("sichuan", CodeState.RED),
@@ -36,11 +35,18 @@ def samples(world: ProvinceWorld) -> Iterator[Sample]:
     ):
         if name in world.provinces:
             word = state.name.lower().replace("_", " ")
-            yield _sample(world, name, state, f"{world.provinces[name].profile['title']}, {word}")
+            yield _sample(world, name, state, f"{_title(name)} {word} (opaque)")
     if "guangdong" in world.provinces:
         old = world.code("guangdong", 0, age_s=600).text.decode()
         yield _row("Guangdong, a success that says expired", old, "DENY", "EXPIRED")
         yield _row("Guangdong, an id that nobody made", "GD:" + "0" * 32, "MANUAL", "CODE_NOT_FOUND")
+    for name, title, measure, reason in (
+        ("hainan", "Hainan green (opaque), converted", "PASS", "STATE_GREEN"),
+        ("guangdong", "Guangdong green (opaque), to be converted", "MANUAL", "CONVERSION_NOT_AGREED"),
+    ):
+        if name in world.provinces:
+            code = world.code(name, world.people(name).first(CodeState.GREEN)).text.decode()
+            yield _row(title, code, measure, reason, way="convert")
     if FALLEN in world.provinces and NATIONAL in world.provinces:
         world.fault(FALLEN, Fault(FaultKind.RESET))
         title = "Zhejiang is down; the national platform answers"
@@ -48,11 +54,11 @@ def samples(world: ProvinceWorld) -> Iterator[Sample]:
     if HANGING in world.provinces:
         world.fault(HANGING, Fault(FaultKind.HANG))
         code = world.code(HANGING, world.people(HANGING).first(CodeState.GREEN)).text.decode()
-        yield _row("Hubei, hanging", code, "MANUAL", "UPSTREAM_UNAVAILABLE")
+        yield _row("Hubei hangs", code, "MANUAL", "UPSTREAM_UNAVAILABLE")
     if LYING in world.provinces:
         world.fault(LYING, Fault(FaultKind.OTHER_PERSON))
         code = world.code(LYING, world.people(LYING).first(CodeState.RED)).text.decode()
-        yield _row("Chongqing, red, answers about somebody else", code, "MANUAL", "UPSTREAM_INVALID")
+        yield _row("Chongqing answers about somebody else", code, "MANUAL", "UPSTREAM_INVALID")
 
 
 def _sample(world: ProvinceWorld, name: str, state: CodeState, title: str) -> Sample:
@@ -68,5 +74,9 @@ def _sample(world: ProvinceWorld, name: str, state: CodeState, title: str) -> Sa
     return _row(title, code, measure, reason)
 
 
-def _row(title: str, code: str, measure: str, reason: str) -> Sample:
-    return {"title": title, "code": code, "measure": measure, "reason": reason}
+def _title(name: str) -> str:
+    return "National platform" if name == NATIONAL else name.capitalize()
+
+
+def _row(title: str, code: str, measure: str, reason: str, *, way: str = "verify") -> Sample:
+    return {"title": title, "code": code, "measure": measure, "reason": reason, "way": way}
