@@ -143,6 +143,8 @@ async def knock(profile: ProvinceProfile) -> Probed:
         async with asyncio.timeout(profile.budget.deadline_s):
             _, writer = await asyncio.open_connection(host, port, ssl=tls)
             writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
     except TimeoutError:
         failure = UpstreamFailure.TIMEOUT
     except OSError:  # also of TLS: a certificate that is not the endpoint's

@@ -6,11 +6,10 @@ import asyncio
 import json
 import shutil
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -175,48 +174,44 @@ def test_the_schema_tells_of_every_member_and_no_other() -> None:
 # probe
 
 
-@contextmanager
-def provinces(home: Path, *names: str) -> Iterator[ProvinceWorld]:
-    """Run simulated provinces in a loop of their own: the command runs another."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def wait_for(work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, loop).result(timeout=20)
-
-    world = ProvinceWorld(home, names, people=20, budget={"deadline_s": 5.0})
+@asynccontextmanager
+async def provinces(home: Path, *names: str) -> AsyncIterator[ProvinceWorld]:
+    world = ProvinceWorld(home, names, people=20, budget={"deadline_s": 10.0})
     try:
-        wait_for(world.start())
+        await world.start()
         yield world
     finally:
-        wait_for(world.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        await world.stop()
 
 
-def test_probing_a_province_with_a_code(tmp_path: Path) -> None:
-    with provinces(tmp_path, "zhejiang", "guangdong", "national") as world:
+async def probe(*arguments: str | Path, code: bytes = b"") -> tuple[int, list[dict[str, object]], str]:
+    """Run the command beside the simulated provinces, in a process of its own: grpc.aio knows one loop in each."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "provinces", "probe", *arguments, "--json",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    stdout, stderr = await process.communicate(code + b"\n")
+    assert process.returncode is not None
+    assert not code or code not in stdout + stderr
+    return process.returncode, [json.loads(line) for line in stdout.splitlines()], stderr.decode()
+
+
+async def test_probing_a_province_with_a_code(tmp_path: Path) -> None:
+    async with provinces(tmp_path, "zhejiang", "guangdong", "national") as world:
         folder = world.directory
-        assert run("check", "--ready", folder)[0] == 0
         code = world.code("zhejiang", 3).text
         wanted = world.truth("zhejiang", 3)
+        asked = (folder, "--code-file", "-")
 
-        status, stdout, stderr = run("probe", folder, "--code-file", "-", "--json", code=code + b"\n")
-        told = json.loads(stdout)
+        status, (told,), stderr = await probe(*asked, code=code)
         assert (status, stderr, told["outcome"], told["name"]) == (0, "", "answered", "zhejiang")
         assert (told["state"], told["bound"], told["detail"]) == (wanted.name, True, None)
 
-        file = tmp_path / "code.txt"
-        file.write_bytes(code)
-        status, stdout, _ = run("probe", folder, "national", "--code-file", file)
-        assert status == 0
-        assert stdout.startswith("national: answered ")
-        assert wanted.name in stdout
+        status, (told,), _ = await probe(folder, "national", "--code-file", "-", code=code)
+        assert (status, told["name"], told["state"]) == (0, "national", wanted.name)
 
-        status, stdout, _ = run("probe", folder, "guangdong", "--code-file", file)
-        assert (status, stdout) == (1, "")
+        status, answers, _ = await probe(folder, "guangdong", "--code-file", "-", code=code)
+        assert (status, answers) == (1, [])
 
         profile = folder / "zhejiang.toml"
         for kind, detail in (
@@ -225,41 +220,33 @@ def test_probing_a_province_with_a_code(tmp_path: Path) -> None:
             (FaultKind.HANG, "timeout"),
         ):
             if kind is FaultKind.HANG:
-                profile.write_text(profile.read_text().replace("deadline_s = 5.0", "deadline_s = 0.1"))
+                profile.write_text(profile.read_text().replace("deadline_s = 10.0", "deadline_s = 0.1"))
             world.fault("zhejiang", Fault(kind))
-            status, stdout, stderr = run("probe", folder, "--code-file", file, "--json")
-            told = json.loads(stdout)
+            status, (told,), _ = await probe(*asked, code=code)
             assert (status, told["outcome"], told["detail"], told["said"]) == (1, "failed", detail, None)
-            assert code.decode() not in stdout + stderr
 
 
-def test_a_signed_answer_is_believed_with_the_trust_list_only(tmp_path: Path) -> None:
-    with provinces(tmp_path, "fujian") as world:
+async def test_a_signed_answer_is_believed_with_the_trust_list_only(tmp_path: Path) -> None:
+    async with provinces(tmp_path, "fujian") as world:
         trust = tmp_path / "trust.json"
         listed = {"format_version": 1, "sequence": 1, "environment": "test", "issued": "2020-01-01T00:00:00Z"}
         trust.write_text(json.dumps({**listed, "issuers": world.answer_issuers()}))
         code = world.code("fujian", 4).text
-        asked = ("probe", world.directory, "fujian", "--code-file", "-", "--json")
-        status, stdout, _ = run(*asked, "--trust", trust, code=code)
-        told = json.loads(stdout)
+        asked = (world.directory, "fujian", "--code-file", "-")
+        status, (told,), _ = await probe(*asked, "--trust", trust, code=code)
         assert (status, told["outcome"], told["state"]) == (0, "answered", world.truth("fujian", 4).name)
-        status, stdout, _ = run(*asked, code=code)
-        told = json.loads(stdout)
+        status, (told,), _ = await probe(*asked, code=code)
         assert (status, told["outcome"], told["detail"]) == (1, "failed", "bad_signature")
-        assert run("probe", world.directory)[0] == 0
 
 
-def test_knocking_at_provinces(tmp_path: Path) -> None:
-    with provinces(tmp_path, "guangdong", "national") as world:
-        status, stdout, _ = run("probe", world.directory, "--json")
+async def test_knocking_at_provinces(tmp_path: Path) -> None:
+    async with provinces(tmp_path, "fujian", "guangdong", "national") as world:
+        status, answers, _ = await probe(world.directory)
         assert status == 0
-        assert [(one["name"], one["outcome"]) for one in map(json.loads, stdout.splitlines())] == [
-            ("guangdong", "reachable"),
-            ("national", "reachable"),
+        assert [(one["name"], one["outcome"]) for one in answers] == [
+            (name, "reachable") for name in ("fujian", "guangdong", "national")
         ]
-        assert run("probe", world.directory, "national")[0] == 0
-    status, stdout, _ = run("probe", world.directory, "national", "--json")
-    told = json.loads(stdout)
+    status, (told,), _ = await probe(world.directory, "national")
     assert (status, told["outcome"], told["detail"]) == (1, "failed", "unreachable")
 
 
