@@ -12,7 +12,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -35,9 +36,11 @@ Path = tuple[str | int, ...]
 LIST_TYPE: Final = "hcg-list+jwt"
 MAX_LIST_BYTES: Final = 32 * 1024 * 1024
 MAX_ENTRIES: Final = 200_000
+MAX_OF_ONE: Final = 100
+"""Entries of one place, or of one journey."""
 MAX_SEQUENCE: Final = (1 << 53) - 1
 _DEPTH: Final = 6
-_NATION: Final = "100000"
+NATION: Final = DivisionCode("100000")
 
 
 class ListInvalid(ValueError):
@@ -88,7 +91,7 @@ class Cover:
     since: date
     until: date
     modes: frozenset[Mode]
-    divisions: tuple[DivisionCode, ...]
+    divisions: frozenset[DivisionCode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,8 @@ def read_list(data: bytes, trust: TrustSnapshot, at: Instant) -> PublishedList:
         journeys = tuple(_journey(reader, row, ("entries", number)) for number, row in enumerate(rows))
     else:
         places = tuple(_place(reader, row, ("entries", number), profile) for number, row in enumerate(rows))
+    _refuse_crowds(reader, [[(one.division, one.community)] for one in places])
+    _refuse_crowds(reader, [[(one.day, one.mode, name) for name in set(one.numbers)] for one in journeys])
     return PublishedList(issuer, kind, sequence, issued, expires, cover, journeys, places)
 
 
@@ -183,8 +188,8 @@ def _cover(reader: _Reader, value: object, kind: ListKind, profile: IssuerProfil
     places = [("covers", what, number) for number in range(len(words))]
     if of_journeys:
         modes = frozenset(reader.word(word, place, _MODES) for word, place in zip(words, places, strict=True))
-        return Cover(since, until, modes, ())
-    divisions = tuple(reader.division(word, place, profile) for word, place in zip(words, places, strict=True))
+        return Cover(since, until, modes, frozenset())
+    divisions = frozenset(reader.division(word, place, profile) for word, place in zip(words, places, strict=True))
     return Cover(since, until, frozenset(), divisions)
 
 
@@ -218,6 +223,15 @@ def _place(reader: _Reader, value: object, path: Path, profile: IssuerProfile) -
         since,
         until,
     )
+
+
+def _refuse_crowds(reader: _Reader, named: Iterable[Iterable[Hashable]]) -> None:
+    """Refuse a list that speaks of one thing again and again: each look-up of it would cost as much."""
+    times: Counter[Hashable] = Counter()
+    for number, names in enumerate(map(tuple, named)):
+        times.update(names)
+        if any(times[name] > MAX_OF_ONE for name in names):
+            raise reader.fault(("entries", number), f"is there more than {MAX_OF_ONE} times")
 
 
 _MODES: Final = {mode.name.lower(): mode for mode in Mode}
@@ -274,7 +288,7 @@ class _Reader:
         if len(text) != 6 or not text.isascii() or not text.isdigit() or text[0] == "0":
             raise self.fault(path, "must be six digits of GB/T 2260")
         own = profile.division
-        if own is not None and own != _NATION and not lies_within(DivisionCode(text), own):
+        if own is not None and own != NATION and not lies_within(DivisionCode(text), own):
             raise self.fault(path, "is not a part of the issuer's own division")
         return DivisionCode(text)
 

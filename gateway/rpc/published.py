@@ -90,13 +90,14 @@ def list_affected_communities(
     authorise(0, request.purpose, desk.rights_of(caller))
     check(request)
     division, day = DivisionCode(request.division), _day(request.day, "day", at)
-    found = desk.published.risks.affected(division, day, at)
-    begin = _offset(request.page_token)
-    end = begin + (request.page_size or DEFAULT_PAGE)
-    response = places_pb.ListAffectedCommunitiesResponse(
-        covered=desk.published.risks.covered(division, day, at), next_page_token=str(end) if end < len(found) else ""
+    page = desk.published.risks.affected(
+        division, day, at, begin=_offset(request.page_token), most=request.page_size or DEFAULT_PAGE
     )
-    for place in found[begin:end]:
+    response = places_pb.ListAffectedCommunitiesResponse(
+        covered=desk.published.risks.covered(division, day, at),
+        next_page_token="" if page.next is None else str(page.next),
+    )
+    for place in page.places:
         response.communities.add(division=place.division, name=place.name).risk = place.risk  # type: ignore[assignment]
     return response
 

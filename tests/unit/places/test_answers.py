@@ -104,10 +104,10 @@ def test_affected_communities_are_listed_in_order() -> None:
         COMMUNITY | {"division": "330302", "community": "丁社区", "until": "2020-02-20"},
         PREFECTURE,
     )
-    in_hangzhou = held.affected(DivisionCode("330100"), FIFTEENTH, AT)
-    assert [place.name for place in in_hangzhou] == ["乙社区", "甲社区"]
-    assert len(held.affected(DivisionCode("330000"), FIFTEENTH, AT)) == 3
-    assert held.affected(DivisionCode("330000"), FIFTEENTH, LATER) == ()
+    in_hangzhou = held.affected(DivisionCode("330100"), FIFTEENTH, AT, most=9)
+    assert ([place.name for place in in_hangzhou.places], in_hangzhou.next) == (["乙社区", "甲社区"], None)
+    assert len(held.affected(DivisionCode("330000"), FIFTEENTH, AT, most=9).places) == 3
+    assert held.affected(DivisionCode("330000"), FIFTEENTH, LATER, most=9).places == ()
     assert held.covered(DivisionCode("330100"), FIFTEENTH, AT)
     assert not held.covered(DivisionCode("440000"), FIFTEENTH, AT)
 
