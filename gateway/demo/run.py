@@ -25,7 +25,7 @@ from .home import DemoHome
 from .provinces import make_issuers, trust_document
 from .public import WHERE_TO_GET_THEM, PublicCodes, public_codes, vectors_folder
 from .samples import RECEIVING, Sample, displayed_samples, own_samples
-from .simulated import SOURCE_TREE, WITHOUT_THEM, SimulatedProvinces, simulated_provinces
+from .simulated import NONE_OF_THEM, SOURCE_TREE, WITHOUT_THEM, SimulatedProvinces, simulated_provinces
 
 _COLOURS = {Measure.PASS: "green", Measure.LIMITED: "yellow", Measure.DENY: "red", Measure.MANUAL: "cyan"}
 _CONFIG = """\
@@ -102,7 +102,7 @@ async def run_demo(
     async with simulated_provinces(home.folder / "simulated", tree) as provinces:
         if provinces.directory is None:
             console.print(WITHOUT_THEM, soft_wrap=True, highlight=False)
-        samples, config_file = prepare(home, public, provinces, grpc=grpc, http=http)
+        samples, config_file = prepare(home, public, grpc=grpc, http=http, provinces=provinces)
         clock = DemoClock()
         app = App(load(config_file), clock=clock, log=EventLog(level=LogLevel.WARNING, stream=log_to))
         await app.start()
@@ -140,7 +140,7 @@ def _public(console: Console) -> PublicCodes:
 
 
 def prepare(
-    home: DemoHome, public: PublicCodes, provinces: SimulatedProvinces, *, grpc: str, http: str
+    home: DemoHome, public: PublicCodes, *, grpc: str, http: str, provinces: SimulatedProvinces = NONE_OF_THEM
 ) -> tuple[list[Sample], Path]:
     """Write the trust list and the configuration; return the samples and the configuration file."""
     at = now()

@@ -165,8 +165,8 @@ def main() -> int:
     """Run the drill; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.provinces", description=__doc__)
     parser.add_argument("--rate", type=float, default=160, help="look-ups a second, all eight together (default 160)")
-    parser.add_argument("--phase", type=float, default=8, help="seconds of a phase (default 8)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each fault comes (default 3)")
+    parser.add_argument("--phase", type=float, default=6, help="seconds of a phase (default 6)")
+    parser.add_argument("--rounds", type=int, default=6, help="how often each fault comes (default 6)")
     parser.add_argument("--people", type=int, default=4_000, help="of each province (default 4000)")
     parser.add_argument("--rest", type=float, default=2.0, help="seconds that the breaker rests (default 2)")
     given = parser.parse_args()

@@ -258,7 +258,7 @@ async def test_one_that_hangs_harms_no_other(tmp_path: Path) -> None:
         gate.world.fault("zhejiang", Fault(FaultKind.HANG))
         numbers = [number for number in range(150) if gate.world.truth("zhejiang", number) is CodeState.GREEN][:100]
         hanging = [asyncio.create_task(gate.ask(gate.world.code("zhejiang", number).text)) for number in numbers]
-        await asyncio.sleep(0.1)
+        await gate.world.provinces["zhejiang"].switch.until_struck()
         for nth in range(20):
             assert (await gate.ask_about("hainan", CodeState.GREEN, nth=nth)).measure == "PASS"
         assert not any(task.done() for task in hanging)

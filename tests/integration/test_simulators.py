@@ -236,7 +236,7 @@ async def test_faults_come_and_go_while_it_runs(tmp_path: Path, clock: FakeClock
             await asker.ask(name, 0)
         asker.world.fault(name, Fault(FaultKind.HANG))
         hanging = asyncio.create_task(asker.ask(name, 0))
-        await asyncio.sleep(0.05)
+        await asker.world.provinces[name].switch.until_struck()
         assert not hanging.done()
         asker.world.fault(name, HEALTHY)
         with pytest.raises(aiohttp.ClientConnectionError):

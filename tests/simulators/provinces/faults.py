@@ -56,6 +56,7 @@ class FaultSwitch:
     def __init__(self) -> None:
         self._fault = HEALTHY
         self._turned = asyncio.Event()
+        self._struck = asyncio.Event()
         self._due = 0.0
         self.questions = 0
         self.struck = 0
@@ -71,6 +72,7 @@ class FaultSwitch:
         self._due = 0.0
         self._turned.set()
         self._turned = asyncio.Event()
+        self._struck = asyncio.Event()
 
     def strike(self) -> Fault:
         """Return what becomes of the question that has just come."""
@@ -82,7 +84,12 @@ class FaultSwitch:
             return HEALTHY
         self._due -= 1.0
         self.struck += 1
+        self._struck.set()
         return self._fault
+
+    async def until_struck(self) -> None:
+        """Wait until the fault that is switched on has struck."""
+        await self._struck.wait()
 
     async def until_turned(self) -> None:
         """Wait until the switch is turned."""
