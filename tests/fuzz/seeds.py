@@ -18,6 +18,7 @@ from gateway.formats import base45, cose, native_encode
 from gateway.values import Algorithm, KeyId
 from tests.vectors import vectors_dir
 
+from .online import answer_seeds, opaque_seeds
 from .seeds_rules import rules
 from .seeds_trust import trust_list
 
@@ -221,5 +222,7 @@ def seeds(target: str) -> tuple[bytes, ...]:
         "strict_json": strict_json,
         "trust_list": trust_list,
         "certlogic": rules,
+        "opaque": opaque_seeds,
+        "upstream": answer_seeds,
     }
     return tuple(makers[target]())

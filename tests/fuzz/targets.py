@@ -21,7 +21,7 @@ from keys.strict import StrictError, parse_json
 from keys.trust_list import TrustList, TrustListInvalid, parse_trust_list
 from keys.values import EARLIEST, LATEST
 
-from . import layers, seeds
+from . import layers, online, seeds
 
 JSON_DEPTH: Final = 8
 RULE_DEPTH: Final = 140
@@ -124,6 +124,12 @@ def check_rule(data: bytes) -> bool:
     return True
 
 
+def _online(check: Callable[[bytes], str | None], data: bytes) -> bool:
+    fault = check(data)
+    _require(not fault, fault or "")
+    return fault is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One thing that reads bytes from outside."""
@@ -158,5 +164,7 @@ TARGETS: Final = {
         Target("strict_json", check_json, layers.JSON),
         Target("trust_list", check_trust_list, layers.JSON, 8_192),
         Target("certlogic", check_rule, layers.JSON),
+        Target("opaque", partial(_online, online.check_opaque), layers.AnyShape(), 600),
+        Target("upstream", partial(_online, online.check_answer), layers.JSON),
     )
 }
