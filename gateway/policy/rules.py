@@ -95,8 +95,8 @@ def parse_rules(text: str, *, rule_sets: Container[str] = ()) -> DivisionRules:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as invalid:
         raise RulesInvalid("file", str(invalid), line_of_syntax_fault(text, invalid)) from invalid
-    except RecursionError:
-        raise RulesInvalid("file", "is nested too deep") from None
+    except (ValueError, RecursionError):
+        raise RulesInvalid("file", "has too large a number, or is nested too deep") from None
     try:
         return _division_rules(document, rule_sets)
     except _Fault as fault:

@@ -45,7 +45,7 @@ def read_moment(text: str) -> datetime:
         ((size == 20 and text[19] == "Z") or (size == 25 and text.endswith("+00:00")))
         and text[4] == "-" == text[7]
         and text[10] == "T"
-        and text[13] == ":"
+        and text[13] == ":" == text[16]  # or the library reads an offset there, and the moment is not naive
     ):
         return datetime.fromisoformat(text[:19])
     return _read_other(text)
