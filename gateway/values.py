@@ -251,8 +251,8 @@ class DisplayedCode:
 
     division: DivisionCode
     """Whose code it looked like."""
-    word: str
-    """The colour or mark that was seen: green, orange, gray, popup."""
+    word: str = field(repr=False)
+    """The colour or mark that was seen: green, orange, gray, popup. As typed: it may be anything."""
     displayed_time: Instant | None = None
     """The time that the page showed."""
 

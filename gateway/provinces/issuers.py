@@ -8,7 +8,8 @@ Rules:
 - A province that may be stood in for gets a part of the asker's time, the platform the rest.
 - What the platform does not know, it says nothing about: then the province's own failure is told.
 - A reload keeps the lane of a province whose profile and files are what they were; any other is a new lane, and the old
-  one is closed once its last calls have ended.
+  one is closed once its last calls have ended. What was said over a signature is forgotten: its key may be trusted no
+  more.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from .breaker import BreakerState
 from .dialect import REASON_OF, Dialect, UpstreamFailure
 from .lane import Lane
 from .observer import ProvinceObserver, WatchesCalls
-from .profile import ProvinceName, ProvinceProfile
+from .profile import DialectName, ProvinceName, ProvinceProfile
 
 SHARE_OF_THE_PLATFORM: Final = 0.4
 """What is kept of an asker's time for asking the national platform, if its deadline is not shorter."""
@@ -105,6 +106,11 @@ class _Province:
         """Say nothing more: another has the name."""
         for lane in self._lanes:
             lane.retire()
+
+    def forget(self) -> None:
+        """Rely on nothing that was said until now."""
+        for lane in self._lanes:
+            lane.forget()
 
     async def close_when_done(self) -> None:
         """Close it once its calls have ended."""
@@ -220,6 +226,8 @@ class Issuers:
 
     def _kept_or_made(self, before: _Province | None, profile: ProvinceProfile, stands_in: bool) -> _Province:  # noqa: FBT001 private
         if before is not None and before.is_still(profile, stands_in=stands_in):
+            if profile.dialect is DialectName.NATIVE:
+                before.forget()
             return before
         return _Province(profile, self._connect, self._observer, self._monotonic, stands_in=stands_in)
 

@@ -145,6 +145,10 @@ class Lane:
         """Tell the observer nothing from now on: another lane has this one's name, or none has."""
         self._observer = NobodyWatches()
 
+    def forget(self) -> None:
+        """Answer nothing from memory that was said until now."""
+        self._memory.clear()
+
     async def ended(self) -> None:
         """Return when no call is under way: at once, or in the time that the budget gives to the last ones."""
         await self._flights.ended(2 * self._budget.deadline_s)
@@ -228,16 +232,20 @@ class Lane:
         return heard
 
     def _told(self, stated: Stated, at: Instant) -> Heard:
-        """Return the answer that `stated` makes: none that is newer than now, in no word that is not on the list."""
+        """Return the answer that `stated` makes: none that is newer than now, in no word that is not on the list.
+
+        Its reason is the one that was given with it, else the one that the word itself gives.
+        """
         said_time = at if stated.stated_time is None else stated.stated_time
         if said_time > at + MAX_AHEAD_S:
             return UpstreamFailure.GARBAGE
+        meant = self._states.get(stated.statement)
         return OnlineAnswer(
-            stated.statement if stated.statement in self._states else "",
+            stated.statement if meant is not None else "",
             min(said_time, at),
             self._fresh_for,
             stated.expire_time,
-            stated.reason_class,
+            stated.reason_class or (None if meant is None else meant.reason_class),
             notes=() if stated.bound else (Reason.ANSWER_NOT_BOUND,),
         )
 

@@ -30,6 +30,10 @@ class _Entry:
     kept_time: Instant
     until: Instant
 
+    def holds(self, at: Instant) -> bool:
+        """Tell whether it may be relied on at `at`. What was kept after `at` is of a clock that was set back."""
+        return self.kept_time - CLOCK_STEP_S <= at < self.until
+
 
 class Memory:
     """What one province said."""
@@ -54,16 +58,14 @@ class Memory:
     def recall(self, key: bytes, at: Instant) -> OnlineAnswer | Reason | None:
         """Return what was said, if it may still be relied on at `at`."""
         entry = self._newer.get(key) or self._older.get(key)
-        if entry is None or not entry.kept_time - CLOCK_STEP_S <= at < entry.until:
-            return None
-        return entry.said
+        return entry.said if entry is not None and entry.holds(at) else None
 
     def keep(self, key: bytes, said: OnlineAnswer | Reason, *, said_time: Instant, at: Instant, until: Instant) -> None:
         """Hold what was `said` at `said_time` and heard at `at`, to be relied on before `until`."""
         if until <= at:
             return
         held = self._newer.get(key) or self._older.get(key)
-        if held is not None and held.said_time > said_time and at < held.until:
+        if held is not None and held.said_time > said_time and held.holds(at):
             return
         if len(self._newer) >= self._half:
             self.turn()

@@ -1,0 +1,139 @@
+"""Hostile provinces, clocks that go back, and keys that are trusted no more: what a lane must not give out."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from types import MappingProxyType
+
+import pytest
+from aiohttp.client_proto import ResponseHandler
+
+from gateway.provinces.answers import MAX_ANSWER_BYTES
+from gateway.provinces.dialect import UpstreamFailed, UpstreamFailure
+from gateway.provinces.http import JSON, HttpUpstream
+from gateway.provinces.lane import Lane
+from gateway.provinces.memory import CLOCK_STEP_S
+from gateway.provinces.profile import DialectName, StatedMeaning
+from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, OnlineAnswer, ReasonClass
+from tests.unit.provinces.dialect_servers import profile_of, raw_serving
+from tests.unit.provinces.issuers_bench import Bench, directory, said
+from tests.unit.provinces.lane_fakes import AT, Scripted, Watch, code, lane, profile, says
+from tests.unit.provinces.virtual_time import now, virtually
+
+GIVEN, OF_THE_WORD = ReasonClass.RED_CLOSE_CONTACT, ReasonClass.YELLOW_SAME_VEHICLE
+
+
+@pytest.mark.parametrize(
+    ("word", "given", "told"),
+    [
+        ("B5", None, OF_THE_WORD),
+        ("B5", GIVEN, GIVEN),
+        ("green", None, None),
+        ("green", GIVEN, GIVEN),
+        ("?", None, None),
+    ],
+)
+def test_the_reason_that_a_word_itself_gives_is_told(
+    word: str, given: ReasonClass | None, told: ReasonClass | None
+) -> None:
+    """Rules that let a yellow through, but not this one, would see none."""
+    states = {
+        "B5": StatedMeaning(CodeState.YELLOW, "In one vehicle with a case.", OF_THE_WORD),
+        "green": StatedMeaning(CodeState.GREEN, "May pass."),
+    }
+
+    async def main() -> None:
+        province = Scripted([says(word, reason_class=given)])
+        its = Lane(profile(states=MappingProxyType(states)), province, Watch(), places=1, monotonic=now)
+        heard = await its.ask(code(), at=AT, time_left=3.0)
+        assert isinstance(heard, OnlineAnswer)
+        assert heard.reason_class is told
+        await its.close()
+
+    virtually(main)
+
+
+def test_what_was_said_before_the_clock_was_set_back_gives_way_to_what_is_said_now() -> None:
+    async def main() -> None:
+        province = Scripted([says("word-1"), says("word-2")])
+        its = lane(province, Watch())
+        assert said(await its.ask(code(), at=AT, time_left=3.0)).statement == "word-1"
+        earlier = Instant(AT - CLOCK_STEP_S - 10)
+        assert said(await its.ask(code(), at=earlier, time_left=3.0)).statement == "word-2"
+        # The clock is right again: the newer word is the one that was said last, not the one with the later time.
+        for at in (earlier + 1, AT - CLOCK_STEP_S, AT + 1):
+            assert said(await its.ask(code(), at=Instant(at), time_left=3.0)).statement == "word-2"
+        assert len(province.asked) == 2
+        await its.close()
+
+    virtually(main)
+
+
+@pytest.mark.parametrize(("dialect", "asked"), [(DialectName.NATIVE, 2), (DialectName.ALIPAY, 1)])
+def test_a_reload_forgets_what_a_key_signed_that_may_be_trusted_no_more(dialect: DialectName, asked: int) -> None:
+    async def main() -> None:
+        found = directory("zhejiang", dialect=dialect)
+        bench = Bench(found)
+        await bench.ask()
+        bench.issuers = bench.issuers.renewed(found)
+        await bench.ask()
+        assert len(bench.provinces["zhejiang"]) == 1
+        assert len(bench["zhejiang"].asked) == asked
+        await bench.issuers.close()
+
+    virtually(main)
+
+
+@pytest.fixture
+def received(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many bytes were parsed at a time, as a list that grows."""
+    sizes: list[int] = []
+    before = ResponseHandler.data_received
+
+    def noted(self: ResponseHandler, data: bytes) -> None:
+        sizes.append(len(data))
+        before(self, data)
+
+    monkeypatch.setattr(ResponseHandler, "data_received", noted)
+    return sizes
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+FLOODS = {
+    "bodies of one byte": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "headers": (OK, b"a: b\r\n"),
+    "preliminary answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "one long body": (OK + b"Content-Length: 1000000000\r\n\r\n", b"x" * 64),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_ends_and_is_never_parsed_in_one_go(flood: str, received: list[int]) -> None:
+    """One read of 256 KiB of such parts takes a tenth of a second, in which nobody else has a turn."""
+    begins, part = FLOODS[flood]
+
+    async def floods(_question: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(begins)
+        with suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(part * (16_384 // len(part)))
+                await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        async with raw_serving(floods) as url:
+            upstream = HttpUpstream(profile_of(DialectName.TENCENT, url), use_connections_once=True)
+            with pytest.raises(UpstreamFailed) as failed:
+                await upstream.post("/", b"{}", JSON, len)
+            assert failed.value.failure in (UpstreamFailure.GARBAGE, UpstreamFailure.UNREACHABLE)
+            await upstream.close()
+
+    asyncio.run(main())
+    assert received
+    assert max(received) <= MAX_ANSWER_BYTES
+    assert sum(received) <= 40 * 16_384 + len(begins)
+
+
+def test_what_a_checker_typed_is_in_no_repr() -> None:
+    assert "CANARY" not in repr(DisplayedCode(DivisionCode("330000"), "CANARY"))
