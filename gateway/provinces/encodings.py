@@ -4,7 +4,7 @@ Rules, for the rows of an encoding and of a profile alike:
 
 - A word stands once.
 - A word whose meaning nobody disputes is never improved: `red` is RED, `yellow`, `orange` and `gray` are not GREEN, in
-  whatever case and in Chinese too.
+  whatever case, in full-width letters, and in Chinese too.
 - A reason class for red goes with RED only, one for yellow not with GREEN.
 
 A profile's row overrides the encoding's, and may make the word worse, never better.
@@ -12,6 +12,7 @@ A profile's row overrides the encoding's, and may make the word worse, never bet
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +31,12 @@ from .toml_file import TomlFile, read_toml
 SHIPPED: Final = Path(__file__).parent / "encodings.toml"
 """The encodings that ship with the gateway. Sources: the public record; each row names its own."""
 
-_RED_WORDS: Final = frozenset({"red", "红", "红色", "红码"})
+_RED_WORDS: Final = frozenset({"red", "红", "红色", "红码", "紅", "紅色", "紅碼"})
 _NOT_GREEN_WORDS: Final = frozenset(
-    {"yellow", "orange", "gray", "grey", "黄", "黄色", "黄码", "橙", "橙色", "橙码", "灰", "灰色", "灰码"}
+    {
+        "yellow", "orange", "gray", "grey", "黄", "黄色", "黄码", "黃", "黃色", "黃碼",
+        "橙", "橙色", "橙码", "橙碼", "灰", "灰色", "灰码", "灰碼",
+    }
 )  # fmt: skip
 
 _SEVERITY: Final = {
@@ -121,7 +125,7 @@ def repeated(words: Iterable[str], path: MemberPath, member: str) -> Iterator[tu
 
 def word_fault(word: str, state: CodeState) -> str | None:
     """Return why a word cannot mean `state`, None if it can."""
-    plain = word.casefold()
+    plain = unicodedata.normalize("NFKC", word).casefold()
     if plain in _RED_WORDS and state is not CodeState.RED:
         return "a red is RED: only its issuer clears it"
     if plain in _NOT_GREEN_WORDS and state is CodeState.GREEN:
