@@ -5,8 +5,8 @@ Rules:
 - An original is held sealed: in memory, out of every repr, and never to be pickled. It goes with the last code that
   was made from it.
 - The state of a converted code only gets worse. It is held back (UNKNOWN, so MANUAL) while its original does not stand,
-  and while nothing has been heard of it for too long; that is judged at each look-up, so that a task that has died lets
-  nobody through.
+  and while nothing has been heard of it for too long, or only before the clock was set back; that is judged at each
+  look-up, so that a task that has died lets nobody through.
 - Equal originals are found by a keyed digest, whose key lives as long as the process.
 - Bounded: by codes in all, codes of one original, and originals of one province that must be asked about.
 """
@@ -27,7 +27,12 @@ from .observer import ConversionObserver
 from .register import RegisterFull, StatusRegister
 from .settings import MAX_PER_ORIGINAL, ConversionSettings
 
+CLOCK_STEP_S: Final = 30.0
+"""Seconds that one reading of the clock may lie before another's; further back the clock was set, and says nothing."""
+
 _DIGEST_BYTES: Final = 16
+_SPARE_ENDS: Final = 1_000
+"""Ends of places that were taken back, which may stand in the line beside as many as live."""
 
 
 class Sealed:
@@ -188,6 +193,9 @@ class Bindings:
     def close(self, place: Place) -> None:
         """Take back a place whose code was never given to anyone."""
         self._drop(place)
+        if len(self._ends) > 2 * len(self._places) + _SPARE_ENDS:
+            self._ends = [one for one in self._ends if one[2].pointer in self._places]
+            heapq.heapify(self._ends)
         self._observer.conversions_live(len(self._places))
 
     def drop_ended(self, at: Instant) -> None:
@@ -209,7 +217,7 @@ class Bindings:
         queue = self._waiting.get(issuer)
         taken: list[Original] = []
         for _ in range(0 if queue is None else len(queue)):
-            if queue is None or len(taken) >= most or queue[0].due > at:
+            if queue is None or len(taken) >= most or not self._is_due(queue[0], at):
                 break
             original = queue.popleft()
             if original.places:
@@ -255,7 +263,10 @@ class Bindings:
             original.code = _NOTHING
 
     def _too_long_unheard(self, original: Original, at: Instant) -> bool:
-        return at - original.heard_at > self._settings.stale_after_s
+        return not -CLOCK_STEP_S <= at - original.heard_at <= self._settings.stale_after_s
+
+    def _is_due(self, original: Original, at: Instant) -> bool:
+        return not 0.0 < original.due - at <= self._settings.recheck_s + CLOCK_STEP_S
 
     def _queue_of(self, original: Original) -> deque[Original]:
         return self._waiting.setdefault(original.issuer if original.online else None, deque())

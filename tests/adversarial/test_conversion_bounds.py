@@ -1,0 +1,78 @@
+"""Converted codes when the clock goes back, and when what is made is taken back again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.conversion.bindings import CLOCK_STEP_S, Bindings
+from gateway.conversion.observer import NobodyObserves
+from gateway.conversion.register import StatusRegister
+from gateway.conversion.settings import ConversionSettings
+from gateway.errors import Reason
+from gateway.values import CodeState, Instant, Measure, StatusPointer
+from tests.conftest import NOON
+from tests.unit.conversion.world import GUIZHOU, LISTS, OURS, ZHEJIANG, World, opaque, signed
+
+
+@pytest.mark.parametrize("back", [CLOCK_STEP_S + 1, 600.0, 86_400.0])
+@pytest.mark.parametrize("code", [signed("green", issued=-80_000, lives=200_000), opaque()], ids=["signed", "opaque"])
+def test_a_clock_that_is_set_back_stops_no_looking_again(code: bytes, back: float, tmp_path: Path) -> None:
+    """What was heard later than now was heard by another clock: it is neither recent nor never due."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        made = await world.made(code)
+        world.pass_time(120)
+        await world.look_again(0)
+        world.pass_time(-back)
+        before = world.converter.look_up(_pointer(world), world.at)
+        assert before is CodeState.UNKNOWN
+        assert (await world.judged(made.jws.encode())).measure not in (Measure.PASS, Measure.LIMITED)
+        # One look is enough, and it learns what is true now.
+        world.yunnan.says["00000001"] = "red"
+        world.revoked["code-1"] = None
+        world.reload()
+        await world.look_again(0)
+        assert world.converter.look_up(_pointer(world), world.at) in (CodeState.RED, CodeState.REVOKED)
+
+    asyncio.run(main())
+
+
+def test_a_clock_that_lies_a_little_back_harms_nobody(tmp_path: Path) -> None:
+    """Two requests are never read off the clock at one time."""
+
+    async def main() -> None:
+        world = World(tmp_path)
+        made = await world.made(signed("green", issued=-600))
+        world.pass_time(-CLOCK_STEP_S)
+        decision = await world.judged(made.jws.encode())
+        assert (decision.measure, decision.reasons[0]) == (Measure.PASS, Reason.STATE_GREEN)
+
+    asyncio.run(main())
+
+
+def test_what_is_taken_back_again_and_again_leaves_nothing_behind() -> None:
+    register = StatusRegister(LISTS)
+    bindings = Bindings(register, ConversionSettings(OURS, LISTS), NobodyObserves())
+    ends = Instant(NOON + 3_600)
+
+    def opened(number: int) -> None:
+        code = f"code-{number}".encode()
+        place = bindings.open(code, GUIZHOU, ZHEJIANG, CodeState.GREEN, online=True, at=NOON, ends=ends)
+        if number:
+            bindings.close(place)
+
+    opened(0)
+    for number in range(1, 5_001):
+        opened(number)
+    assert len(bindings) == 1
+    assert len(bindings._ends) < 2_000
+    bindings.drop_ended(ends)
+    assert len(bindings) == 0
+
+
+def _pointer(world: World) -> StatusPointer:
+    return next(iter(world.converter.bindings._places))
