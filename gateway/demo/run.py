@@ -116,7 +116,7 @@ async def _show(
     console: Console, app: App, clock: DemoClock, samples: Sequence[Sample], *, host: str, once: bool
 ) -> bool:
     console.print(
-        f"A sample gateway listens on {host}:{app.grpc_port} and is asked about {len(samples)} codes.\n",
+        f"A sample gateway listens on {host}:{app.grpc_port} and is asked about these codes.\n",
         highlight=False,
     )
     verdicts: list[Verdict] = []
