@@ -32,7 +32,8 @@ class UpstreamFailure(StrEnum):
     """It says so: 429, 503, RESOURCE_EXHAUSTED, an error number for too many calls."""
     SERVER_ERROR = "server_error"
     ERROR_NUMBER = "error_number"
-    """It answers with one that nobody has explained: it works, and a strange code may be all that is wrong."""
+    """It answers with one that nobody has explained, or that the question is no good: it works, and a strange code may
+    be all that is wrong."""
     REFUSED = "refused"
     """It does not accept the gateway's credentials or rights."""
     GARBAGE = "garbage"

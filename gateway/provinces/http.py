@@ -41,6 +41,8 @@ _FAILURE_OF_STATUS: Final = {
     403: UpstreamFailure.REFUSED,
     429: UpstreamFailure.OVERLOADED,
     503: UpstreamFailure.OVERLOADED,
+    # It says that this question is no good: whoever shows strange codes must not be able to cut it off.
+    **dict.fromkeys((400, 413, 414, 422, 431), UpstreamFailure.ERROR_NUMBER),
 }
 _HEADERS: Final = {
     "Accept": "application/json",

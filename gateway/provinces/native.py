@@ -47,6 +47,9 @@ _FAILURES: Final = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: UpstreamFailure.OVERLOADED,
     grpc.StatusCode.PERMISSION_DENIED: UpstreamFailure.REFUSED,
     grpc.StatusCode.UNAUTHENTICATED: UpstreamFailure.REFUSED,
+    # It says that this question is no good, which says nothing of others.
+    grpc.StatusCode.INVALID_ARGUMENT: UpstreamFailure.ERROR_NUMBER,
+    grpc.StatusCode.OUT_OF_RANGE: UpstreamFailure.ERROR_NUMBER,
     **dict.fromkeys(
         (
             grpc.StatusCode.INTERNAL,

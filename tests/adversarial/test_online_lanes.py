@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
@@ -16,9 +17,9 @@ from gateway.provinces.lane import Lane
 from gateway.provinces.memory import CLOCK_STEP_S
 from gateway.provinces.profile import DialectName, StatedMeaning
 from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, OnlineAnswer, ReasonClass
-from tests.unit.provinces.dialect_servers import profile_of, raw_serving
+from tests.unit.provinces.dialect_servers import connected, http_200, keep, profile_of, raw_serving
 from tests.unit.provinces.issuers_bench import Bench, directory, said
-from tests.unit.provinces.lane_fakes import AT, Scripted, Watch, code, lane, profile, says
+from tests.unit.provinces.lane_fakes import AT, Scripted, Watch, budget, code, lane, profile, says
 from tests.unit.provinces.virtual_time import now, virtually
 
 GIVEN, OF_THE_WORD = ReasonClass.RED_CLOSE_CONTACT, ReasonClass.YELLOW_SAME_VEHICLE
@@ -137,3 +138,31 @@ def test_a_flood_ends_and_is_never_parsed_in_one_go(flood: str, received: list[i
 
 def test_what_a_checker_typed_is_in_no_repr() -> None:
     assert "CANARY" not in repr(DisplayedCode(DivisionCode("330000"), "CANARY"))
+
+
+def test_whoever_shows_strange_codes_cuts_no_province_off(tmp_path: Path) -> None:
+    """A server that refuses a question for its form works: the next one is put, and answered."""
+    good = b'{"errcode":"0","data":{"risk_assessment_grade":"00","qrcode_expired":false}}'
+
+    async def picky(question: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n" if b"strange" in question else http_200(good))
+        await writer.drain()
+
+    async def main() -> None:
+        async with raw_serving(picky) as url:
+            its = profile_of(
+                DialectName.TENCENT,
+                url,
+                credentials={"secret_key": keep(tmp_path / "secret", "s3cret")},
+                registered_as={"app_id": "gateway"},
+                budget=budget(breaker_failures=2, attempts=2),
+            )
+            async with connected(its) as dialect:
+                held = Lane(its, dialect, Watch(), places=4, monotonic=now)
+                for number in range(6):
+                    heard = await held.ask(code(f"strange {number}"), at=AT, time_left=3.0)
+                    assert heard is UpstreamFailure.ERROR_NUMBER
+                assert said(await held.ask(code("good"), at=AT, time_left=3.0)).statement == "00"
+                await held.close()
+
+    asyncio.run(main())

@@ -294,11 +294,11 @@ STATUSES = {
     grpc.StatusCode.CANCELLED: UpstreamFailure.SERVER_ERROR,
     grpc.StatusCode.DATA_LOSS: UpstreamFailure.SERVER_ERROR,
     grpc.StatusCode.UNIMPLEMENTED: UpstreamFailure.GARBAGE,
-    grpc.StatusCode.INVALID_ARGUMENT: UpstreamFailure.GARBAGE,
+    grpc.StatusCode.INVALID_ARGUMENT: UpstreamFailure.ERROR_NUMBER,
     grpc.StatusCode.NOT_FOUND: UpstreamFailure.GARBAGE,
     grpc.StatusCode.ALREADY_EXISTS: UpstreamFailure.GARBAGE,
     grpc.StatusCode.FAILED_PRECONDITION: UpstreamFailure.GARBAGE,
-    grpc.StatusCode.OUT_OF_RANGE: UpstreamFailure.GARBAGE,
+    grpc.StatusCode.OUT_OF_RANGE: UpstreamFailure.ERROR_NUMBER,
 }
 
 

@@ -66,7 +66,7 @@ def province(endpoint: str, folder: Path, *, bound: bool = False, plain: bool = 
         (599, UpstreamFailure.SERVER_ERROR),
         (201, UpstreamFailure.GARBAGE),
         (206, UpstreamFailure.GARBAGE),
-        (400, UpstreamFailure.GARBAGE),
+        *((status, UpstreamFailure.ERROR_NUMBER) for status in (400, 413, 414, 422, 431)),
         (404, UpstreamFailure.GARBAGE),
         (418, UpstreamFailure.GARBAGE),
     ],
