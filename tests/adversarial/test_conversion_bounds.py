@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -72,6 +73,23 @@ def test_what_is_taken_back_again_and_again_leaves_nothing_behind() -> None:
     assert len(bindings._ends) < 2_000
     bindings.drop_ended(ends)
     assert len(bindings) == 0
+
+
+def test_codes_end_in_time_whatever_is_taken_back_between() -> None:
+    bindings = Bindings(StatusRegister(LISTS), ConversionSettings(OURS, LISTS), NobodyObserves())
+    chance = Random(1)
+    ends: list[float] = []
+    for number in range(4_000):
+        end = NOON + chance.randrange(1, 3_600)
+        code = f"code-{number}".encode()
+        place = bindings.open(code, GUIZHOU, ZHEJIANG, CodeState.GREEN, online=False, at=NOON, ends=Instant(end))
+        if number % 4:
+            bindings.close(place)
+        else:
+            ends.append(end)
+    for later in range(0, 3_700, 100):
+        bindings.drop_ended(Instant(NOON + later))
+        assert len(bindings) == sum(end > NOON + later for end in ends)
 
 
 def _pointer(world: World) -> StatusPointer:

@@ -10,18 +10,21 @@ from types import MappingProxyType
 import pytest
 from aiohttp.client_proto import ResponseHandler
 
+from gateway.errors import Reason
 from gateway.provinces.answers import MAX_ANSWER_BYTES
+from gateway.provinces.breaker import BreakerState
 from gateway.provinces.dialect import UpstreamFailed, UpstreamFailure
 from gateway.provinces.http import JSON, HttpUpstream
 from gateway.provinces.lane import Lane
-from gateway.provinces.memory import CLOCK_STEP_S
+from gateway.provinces.memory import CLOCK_STEP_S, Memory
 from gateway.provinces.profile import DialectName, StatedMeaning
 from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, OnlineAnswer, ReasonClass
 from tests.unit.provinces.dialect_servers import connected, http_200, keep, profile_of, raw_serving
 from tests.unit.provinces.issuers_bench import Bench, directory, said
-from tests.unit.provinces.lane_fakes import AT, Scripted, Watch, budget, code, lane, profile, says
+from tests.unit.provinces.lane_fakes import AT, Scripted, Watch, budget, code, fails, lane, profile, says
 from tests.unit.provinces.virtual_time import now, virtually
 
+CLOSED, HALF_OPEN, OPEN = BreakerState
 GIVEN, OF_THE_WORD = ReasonClass.RED_CLOSE_CONTACT, ReasonClass.YELLOW_SAME_VEHICLE
 
 
@@ -166,3 +169,34 @@ def test_whoever_shows_strange_codes_cuts_no_province_off(tmp_path: Path) -> Non
                 await held.close()
 
     asyncio.run(main())
+
+
+def test_a_strange_code_as_the_probe_leaves_the_next_one_to_be_it() -> None:
+    """Else a province that is well again would never be asked again."""
+
+    async def main() -> None:
+        acts = (says("word-1"), fails(UpstreamFailure.TIMEOUT), fails(UpstreamFailure.ERROR_NUMBER), says("word-2"))
+        watch = Watch()
+        its = lane(Scripted(list(acts)), watch, breaker_failures=1)
+        first = said(await its.ask(code("0"), at=AT, time_left=3.0))
+        assert first.notes == ()
+        assert await its.ask(code("1"), at=AT, time_left=3.0) is UpstreamFailure.TIMEOUT
+        await asyncio.sleep(5.0)
+        assert await its.ask(code("strange"), at=AT, time_left=3.0) is UpstreamFailure.ERROR_NUMBER
+        again = said(await its.ask(code("0"), at=AT, time_left=3.0))
+        assert again.notes == (Reason.ISSUER_CUT_OFF,)
+        assert said(await its.ask(code("2"), at=AT, time_left=3.0)).statement == "word-2"
+        assert [state for _, state in watch.states] == [OPEN, HALF_OPEN, OPEN, HALF_OPEN, CLOSED]
+        await its.close()
+
+    virtually(main)
+
+
+def test_of_two_words_of_one_time_the_one_that_was_heard_last_counts() -> None:
+    memory, key = Memory(), b"key"
+    for word in ("green", "red"):
+        heard = OnlineAnswer(word, AT, 60.0)
+        memory.keep(key, heard, said_time=AT, at=AT, until=Instant(AT + 60))
+    kept = memory.recall(key, AT)
+    assert isinstance(kept, OnlineAnswer)
+    assert kept.statement == "red"
