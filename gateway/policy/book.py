@@ -282,8 +282,10 @@ def _decision(
     authentic = live.authentic
     claimed, issuer = authentic.claimed, authentic.issuer
     notes = claimed.notes + live.notes
-    # A list gives neither a reason nor a meaning for what it says instead of the code.
+    # A list gives neither a reason nor a meaning for what it says instead of the code. A word that does not count as its
+    # issuer's map reads it has no meaning: nobody is to read "free to travel" beside UNKNOWN.
     said_by_code = live.listed_state is not state
+    as_explained = said_by_code and issuer.states.get(claimed.statement) is state
     return Decision(
         measure,
         reasons + notes if notes else reasons,
@@ -299,6 +301,6 @@ def _decision(
         live.valid_until,
         version,
         authentic.reason_class if said_by_code else None,
-        issuer.meanings.get(claimed.statement) if said_by_code else None,
+        issuer.meanings.get(claimed.statement) if as_explained else None,
         claimed.origin if issuer.converts else None,
     )

@@ -283,6 +283,33 @@ def test_an_answer_tells_what_the_issuer_means() -> None:
     assert (listed.meaning, listed.reason_class) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("statement", "state", "reason_class", "counts", "meaning"),
+    [
+        ("00", CodeState.GREEN, None, CodeState.GREEN, "Free to travel."),
+        ("00", CodeState.GREEN, ReasonClass.RED_CLOSE_CONTACT, CodeState.UNKNOWN, None),
+        ("00", CodeState.GREEN, ReasonClass.YELLOW_OTHER, CodeState.UNKNOWN, None),
+        ("00", CodeState.YELLOW, ReasonClass.RED_INBOUND, CodeState.UNKNOWN, None),
+        # a map that reads a fixed word otherwise does not count, and neither does its sentence
+        ("red", CodeState.GREEN, None, CodeState.RED, None),
+        ("laboratory", CodeState.GREEN, None, CodeState.UNKNOWN, None),
+    ],
+)
+def test_a_meaning_stands_beside_its_own_state_only(
+    statement: str, state: CodeState, reason_class: ReasonClass | None, counts: CodeState, meaning: str | None
+) -> None:
+    said = live(
+        statement=statement,
+        states={statement: state},
+        meanings={statement: "Free to travel."},
+        reason_class=reason_class,
+        format=Format.OPAQUE,
+    )
+    decision = book(*ANY).decide(said, RECEIVER, AT)
+    assert (decision.state, decision.meaning) == (counts, meaning)
+    assert decision.reason_class is reason_class
+
+
 def test_notes_of_an_answer_come_last() -> None:
     fallen_back = live(notes=(Reason.ANSWERED_BY_NATIONAL_PLATFORM,))
     decision = book(*ANY).decide(fallen_back, RECEIVER, AT)
