@@ -31,6 +31,8 @@ CLOCK_STEP_S: Final = 30.0
 """Seconds that one reading of the clock may lie before another's; further back the clock was set, and says nothing."""
 
 _DIGEST_BYTES: Final = 16
+_DROPPED_AT_ONCE: Final = 1_000
+"""Some milliseconds."""
 _SPARE_ENDS: Final = 1_000
 """Ends of places that were taken back, which may stand in the line beside as many as live."""
 
@@ -198,15 +200,21 @@ class Bindings:
             heapq.heapify(self._ends)
         self._observer.conversions_live(len(self._places))
 
-    def drop_ended(self, at: Instant) -> None:
-        """Forget the codes that have ended at `at`, and each original that no live code was made from."""
+    def drop_ended(self, at: Instant) -> bool:
+        """Forget codes that have ended at `at`, and each original that no live code was made from.
+
+        At most so many at once that others get their turn: at midnight all may end. Return whether there are more.
+        """
         before = len(self._places)
-        while self._ends and self._ends[0][0] <= at:
+        for _ in range(_DROPPED_AT_ONCE):
+            if not self._has_ended(at):
+                break
             place = heapq.heappop(self._ends)[2]
             if place.pointer in self._places:
                 self._drop(place)
         if len(self._places) != before:
             self._observer.conversions_live(len(self._places))
+        return self._has_ended(at)
 
     def take_due(self, at: Instant, issuer: IssuerId | None, most: int) -> list[Original]:
         """Return at most `most` originals that are due to be looked at, the longest waiting first.
@@ -216,7 +224,7 @@ class Bindings:
         """
         queue = self._waiting.get(issuer)
         taken: list[Original] = []
-        for _ in range(0 if queue is None else len(queue)):
+        for _ in range(0 if queue is None else min(len(queue), most + _DROPPED_AT_ONCE)):
             if queue is None or len(taken) >= most or not self._is_due(queue[0], at):
                 break
             original = queue.popleft()
@@ -264,6 +272,9 @@ class Bindings:
 
     def _too_long_unheard(self, original: Original, at: Instant) -> bool:
         return not -CLOCK_STEP_S <= at - original.heard_at <= self._settings.stale_after_s
+
+    def _has_ended(self, at: Instant) -> bool:
+        return bool(self._ends) and self._ends[0][0] <= at
 
     def _is_due(self, original: Original, at: Instant) -> bool:
         return not 0.0 < original.due - at <= self._settings.recheck_s + CLOCK_STEP_S

@@ -100,7 +100,10 @@ class Rechecks:
     async def look(self) -> None:
         """Look at what is due now: at the signed originals to the end; of the others the questions are only begun."""
         at = self._clock()
-        self._bindings.drop_ended(at)
+        more = True
+        while more:
+            more = self._bindings.drop_ended(at)
+            await asyncio.sleep(0)
         for issuer in self._bindings.issuers_to_ask():
             if issuer not in self._asking:
                 due = self._bindings.take_due(at, issuer, self._settings.questions_per_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -88,9 +89,51 @@ def test_codes_end_in_time_whatever_is_taken_back_between() -> None:
         else:
             ends.append(end)
     for later in range(0, 3_700, 100):
-        bindings.drop_ended(Instant(NOON + later))
+        assert not bindings.drop_ended(Instant(NOON + later))
         assert len(bindings) == sum(end > NOON + later for end in ends)
 
 
 def _pointer(world: World) -> StatusPointer:
     return next(iter(world.converter.bindings._places))
+
+
+def test_codes_that_all_end_at_once_are_not_all_forgotten_at_once() -> None:
+    """At midnight every code of a province may end: nobody else has a turn while they are dropped."""
+    dropped: list[int] = []
+
+    class Counts(NobodyObserves):
+        def conversions_live(self, count: int) -> None:
+            dropped.append(count)
+
+    bindings = Bindings(StatusRegister(LISTS), ConversionSettings(OURS, LISTS), Counts())
+    ends = Instant(NOON + 3_600)
+    for number in range(5_000):
+        code = f"code-{number}".encode()
+        bindings.open(code, GUIZHOU, ZHEJIANG, CodeState.GREEN, online=True, at=NOON, ends=ends)
+    dropped.clear()
+    turns = 1
+    while bindings.drop_ended(ends):
+        turns += 1
+    assert turns > 1
+    assert len(bindings) == 0
+    assert max(before - after for before, after in pairwise([5_000, *dropped])) <= 1_000
+    # Their originals stand in line still: they are looked over a few at a time, and nobody is asked about them.
+    assert bindings.take_due(ends, GUIZHOU, 50) == []
+    assert list(bindings.issuers_to_ask()) == [GUIZHOU]
+    while GUIZHOU in bindings.issuers_to_ask():
+        assert bindings.take_due(ends, GUIZHOU, 50) == []
+
+
+def test_a_look_forgets_all_that_have_ended(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = World(tmp_path, capacity=5_000)
+        bindings = world.converter.bindings
+        for number in range(2_500):
+            code = f"code-{number}".encode()
+            ends = Instant(NOON + 10)
+            bindings.open(code, GUIZHOU, ZHEJIANG, CodeState.GREEN, online=False, at=NOON, ends=ends)
+        await world.look_again(10)
+        assert len(bindings) == 0
+        assert world.counts.looks == []
+
+    asyncio.run(main())
