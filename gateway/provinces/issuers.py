@@ -177,7 +177,8 @@ class Issuers:
         """Return what the issuer of `code` says, or the national platform in its place, within `time_left` seconds.
 
         1. The issuer is asked.
-        2. If it fails, the platform is, where the profile says so.
+        2. If it fails, the platform is, where the profile says so. Not if the province works and does not take the code:
+           the platform would be asked by another id in it, and whoever wrote the code chose both.
 
         Raises: CodeStopped with the issuer's verdict (EXPIRED, CODE_NOT_FOUND, NOT_ITS_ISSUERS), with
         ISSUER_NOT_CONNECTED, or with UPSTREAM_UNAVAILABLE, UPSTREAM_INVALID or UPSTREAM_REFUSED.
@@ -194,7 +195,8 @@ class Issuers:
             kept = min(national.profile.budget.deadline_s, time_left * SHARE_OF_THE_PLATFORM)
         heard = await province.own.ask(code, at=at, time_left=time_left - kept)
         # 2
-        if isinstance(heard, UpstreamFailure) and national is not None:
+        failed = isinstance(heard, UpstreamFailure) and heard is not UpstreamFailure.ERROR_NUMBER
+        if failed and national is not None:
             instead = await _ask_instead(national, code, at, ends - self._monotonic())
             self._observer.fell_back(province.profile.name, answered=instead is not None)
             heard = heard if instead is None else instead

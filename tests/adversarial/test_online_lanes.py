@@ -21,7 +21,7 @@ from gateway.provinces.profile import DialectName, StatedMeaning
 from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, OnlineAnswer, ReasonClass
 from tests.unit.provinces.dialect_servers import connected, http_200, keep, profile_of, raw_serving
 from tests.unit.provinces.issuers_bench import Bench, directory, said
-from tests.unit.provinces.lane_fakes import AT, Scripted, Watch, budget, code, fails, lane, profile, says
+from tests.unit.provinces.lane_fakes import AT, BUDGET, Scripted, Watch, budget, code, fails, lane, profile, says
 from tests.unit.provinces.virtual_time import now, virtually
 
 CLOSED, HALF_OPEN, OPEN = BreakerState
@@ -200,3 +200,34 @@ def test_of_two_words_of_one_time_the_one_that_was_heard_last_counts() -> None:
     kept = memory.recall(key, AT)
     assert isinstance(kept, OnlineAnswer)
     assert kept.statement == "red"
+
+
+@pytest.mark.parametrize("national", ["somebodysnationalid", None])
+def test_no_made_up_code_of_one_province_is_answered_by_a_national_id_that_stands_beside_it(
+    national: str | None,
+) -> None:
+    """Else whoever comes from elsewhere is judged by the rules for the province whose page she wrote around her id."""
+
+    async def main() -> None:
+        bench = Bench(directory("zhejiang", "national"))
+        bench["zhejiang"].plays(fails(UpstreamFailure.ERROR_NUMBER))
+        bench["national"].plays(says("word-1"))
+        assert await bench.ask(national=national) is Reason.UPSTREAM_UNAVAILABLE
+        assert bench["national"].asked == []
+        assert bench.watch.fallbacks == []
+        await bench.issuers.close()
+
+    virtually(main)
+
+
+def test_reloads_leave_nothing_of_what_has_ended() -> None:
+    async def main() -> None:
+        bench = Bench(directory("zhejiang"))
+        for budget_s in range(1, 6):
+            bench.issuers = bench.issuers.renewed(directory("zhejiang", budget=budget(deadline_s=float(budget_s))))
+        await asyncio.sleep(30)
+        assert len(bench.provinces["zhejiang"]) == 6 - (BUDGET.deadline_s == 1.0)
+        assert bench.issuers._leaving == {}
+        await bench.issuers.close()
+
+    virtually(main)
