@@ -177,8 +177,8 @@ class Issuers:
         """Return what the issuer of `code` says, or the national platform in its place, within `time_left` seconds.
 
         1. The issuer is asked.
-        2. If it fails, the platform is, where the profile says so. Not if the province works and does not take the code:
-           the platform would be asked by another id in it, and whoever wrote the code chose both.
+        2. If it fails, the platform is, where the profile says so. Not if the province works and does not take the
+           code: the platform would be asked by another id in it, and whoever wrote the code chose both.
 
         Raises: CodeStopped with the issuer's verdict (EXPIRED, CODE_NOT_FOUND, NOT_ITS_ISSUERS), with
         ISSUER_NOT_CONNECTED, or with UPSTREAM_UNAVAILABLE, UPSTREAM_INVALID or UPSTREAM_REFUSED.
