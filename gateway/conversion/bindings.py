@@ -8,7 +8,7 @@ Rules:
   and while nothing has been heard of it for too long, or only before the clock was set back; that is judged at each
   look-up, so that a task that has died lets nobody through.
 - Equal originals are found by a keyed digest, whose key lives as long as the process.
-- Bounded: by codes in all, codes of one original, and originals of one province that must be asked about.
+- Bounded: by codes in all and of one original, bytes of originals, and originals of one province to be asked about.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from .settings import MAX_PER_ORIGINAL, ConversionSettings
 
 CLOCK_STEP_S: Final = 30.0
 """Seconds that one reading of the clock may lie before another's; further back the clock was set, and says nothing."""
+
+BYTES_OF_ORIGINAL: Final = 2_048
+"""What originals may take, for each code that may live: few are larger, but one may be written anew and anew."""
 
 _DIGEST_BYTES: Final = 16
 _DROPPED_AT_ONCE: Final = 1_000
@@ -52,6 +55,9 @@ class Sealed:
     def __reduce__(self) -> NoReturn:
         """Refuse to be written down."""
         raise TypeError("a sealed code is not written down")
+
+    def __len__(self) -> int:
+        return len(self._code)
 
     def open(self) -> bytes:
         """Return the code, to look at it again."""
@@ -115,6 +121,7 @@ class Bindings:
         self._places: dict[StatusPointer, Place] = {}
         self._ends: list[tuple[Instant, int, Place]] = []
         self._made = 0
+        self._bytes = 0
         self._online: Counter[IssuerId] = Counter()
         self._waiting: dict[IssuerId | None, deque[Original]] = {}
 
@@ -144,12 +151,15 @@ class Bindings:
             raise RegisterFull
         if original is None and online and self._online[issuer] >= self._settings.online_capacity:
             raise RegisterFull
+        if original is None and self._bytes + len(code) > self._settings.capacity * BYTES_OF_ORIGINAL:
+            raise RegisterFull
         pointer = self._register.give_out(state)
         if original is None:
             due = Instant(at + self._settings.recheck_s)
             original = Original(Sealed(code), digest, issuer, division, online=online, heard_at=at, due=due)
             self._originals.setdefault(digest, {})[division] = original
             self._online[issuer] += online
+            self._bytes += len(code)
             self._queue_of(original).append(original)
         place = Place(original, pointer, state, ends)
         original.places.append(place)
@@ -268,6 +278,7 @@ class Bindings:
                 del self._originals[original.digest]
             if original.online:
                 self._online[original.issuer] -= 1
+            self._bytes -= len(original.code)
             original.code = _NOTHING
 
     def _too_long_unheard(self, original: Original, at: Instant) -> bool:

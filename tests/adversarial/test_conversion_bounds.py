@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from gateway.conversion.bindings import CLOCK_STEP_S, Bindings
+from gateway.conversion.bindings import BYTES_OF_ORIGINAL, CLOCK_STEP_S, Bindings
 from gateway.conversion.observer import NobodyObserves
-from gateway.conversion.register import StatusRegister
+from gateway.conversion.register import RegisterFull, StatusRegister
 from gateway.conversion.settings import ConversionSettings
 from gateway.errors import Reason
-from gateway.values import CodeState, Instant, Measure, StatusPointer
+from gateway.values import CodeState, DivisionCode, Instant, Measure, StatusPointer
 from tests.conftest import NOON
 from tests.unit.conversion.world import GUIZHOU, LISTS, OURS, ZHEJIANG, World, opaque, signed
 
@@ -137,3 +137,29 @@ def test_a_look_forgets_all_that_have_ended(tmp_path: Path) -> None:
         assert world.counts.looks == []
 
     asyncio.run(main())
+
+
+def test_one_certificate_written_in_many_ways_fills_no_memory() -> None:
+    """Who wraps it anew each time has an original each time, of any size that a reader takes."""
+    capacity = 64
+    bindings = Bindings(StatusRegister(LISTS), ConversionSettings(OURS, LISTS, capacity=capacity), NobodyObserves())
+    large = BYTES_OF_ORIGINAL * 16
+
+    def opened(number: int, size: int, division: DivisionCode = ZHEJIANG) -> None:
+        code = f"{number:08}".encode().ljust(size, b"x")
+        ends = Instant(NOON + 60 + number)
+        bindings.open(code, GUIZHOU, division, CodeState.GREEN, online=False, at=NOON, ends=ends)
+
+    for number in range(capacity // 16):
+        opened(number, large)
+    with pytest.raises(RegisterFull):
+        opened(99, 1 + 8)
+    opened(0, large)  # of an original that is held there may be more codes
+    bindings.drop_ended(Instant(NOON + 61))
+    opened(99, BYTES_OF_ORIGINAL)
+    # What was taken is given back in full.
+    bindings.drop_ended(Instant(NOON + 3_600))
+    assert len(bindings) == 0
+    for number in range(capacity):
+        opened(number, BYTES_OF_ORIGINAL)
+    assert len(bindings) == capacity
