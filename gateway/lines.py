@@ -53,6 +53,11 @@ def line_of_syntax_fault(text: str, fault: tomllib.TOMLDecodeError) -> int:
     return text.rstrip("\n").count("\n") + 1 if found is None else int(found[1])
 
 
+def told(path: Path) -> str:
+    """Return a path as people write it: state[2].said."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
 class _Lost(Exception):
     """The text is not what it should be here."""
 

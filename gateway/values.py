@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 from keys.values import Algorithm, Instant, IssuerId, KeyId, KeyUse, TrustedKey
 
@@ -22,6 +22,7 @@ from .errors import Reason, Step
 from .quick import quick
 
 __all__ = [
+    "LETS_THROUGH",
     "Algorithm",
     "Assurance",
     "AuthenticCode",
@@ -71,6 +72,10 @@ class Measure(IntEnum):
     LIMITED = 2
     DENY = 3
     MANUAL = 4
+
+
+LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
+"""The measures under which a person goes on."""
 
 
 class CodeState(IntEnum):

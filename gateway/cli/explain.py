@@ -15,6 +15,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from gateway.divisions import is_division
 from gateway.errors import REASONS, CodeStopped, GatewayError, Step
 from gateway.formats import read_code, recognise
 from gateway.instants import format_instant, now, parse_instant
@@ -37,7 +38,6 @@ from gateway.values import (
     OpaqueCode,
 )
 
-from .jsonl import DIVISION
 from .scanned import scanned_bytes
 from .trust_sources import TrustSourceInvalid, from_files
 
@@ -68,7 +68,7 @@ def explain(
 
       hcgw explain --provinces deploy/provinces --division 330000 --said 00 - < code.txt
     """
-    if division is not None and not DIVISION.match(division):
+    if division is not None and not is_division(division):
         _refuse("--division must be six digits of GB/T 2260")
     try:
         instant = now() if at is None else parse_instant(at)

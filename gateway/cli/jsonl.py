@@ -11,12 +11,12 @@ import base64
 import binascii
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import IO, Final, Never
 
+from gateway.divisions import is_division
 from gateway.errors import GatewayError
 from gateway.instants import parse_instant
 from gateway.pipeline import Pipeline, step_outcomes
@@ -33,7 +33,6 @@ _SMALL_TRUSTS_KEPT: Final = 64
 _LARGE_TRUSTS_KEPT: Final = 1
 """The keys of a line take some twenty times the room of their text: of large ones only the last is kept."""
 
-DIVISION: Final = re.compile(r"[1-9][0-9]{5}\Z")
 _MEMBERS: Final = frozenset({"id", "code", "code_base64", "at", "division", "trust"})
 
 
@@ -132,7 +131,7 @@ def read_question(line: bytes | None) -> Question:
     code = _code_of(asked)
     # 3
     at, division, trust = asked.get("at"), asked.get("division"), asked.get("trust")
-    if division is not None and not (isinstance(division, str) and DIVISION.match(division)):
+    if division is not None and not (isinstance(division, str) and is_division(division)):
         raise LineInvalid("division must be six digits of GB/T 2260")
     return Question(
         asked["id"],

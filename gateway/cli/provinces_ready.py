@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.lines import Path as MemberPath
-from gateway.lines import line_of_toml
+from gateway.lines import line_of_toml, told
 from gateway.provinces.dialects import CredentialsUnavailable, connect
 from gateway.provinces.directory import ProvinceDirectory
 from gateway.provinces.profile import ProvinceProfile
 from gateway.provinces.profile_model import written
-from gateway.provinces.toml_file import FileFault, told
+from gateway.provinces.toml_file import FileFault
 
 
 def not_ready(folder: Path, directory: ProvinceDirectory) -> list[FileFault]:

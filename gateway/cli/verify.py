@@ -9,13 +9,14 @@ from typing import IO, Annotated, NoReturn
 
 import typer
 
+from gateway.divisions import is_division
 from gateway.errors import REASONS, GatewayError
 from gateway.instants import format_instant, now, parse_instant
 from gateway.pipeline import Pipeline, step_outcomes
 from gateway.policy.book import SHIPPED, PolicyBook, PolicyUnavailable
 from gateway.values import Decision, DivisionCode, Instant, Measure
 
-from .jsonl import DIVISION, answer, answer_lines
+from .jsonl import answer, answer_lines
 from .scanned import scanned_bytes
 from .trust_sources import TrustSourceInvalid, from_files
 
@@ -47,7 +48,7 @@ def verify(
     """
     if (code is None) == (jsonl is None):
         _refuse("give either CODE or --jsonl")
-    if division is not None and not DIVISION.match(division):
+    if division is not None and not is_division(division):
         _refuse("--division must be six digits of GB/T 2260")
     try:
         instant = None if at is None else parse_instant(at)

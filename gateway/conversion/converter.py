@@ -20,6 +20,7 @@ from typing import Final
 from gateway.errors import CodeUnreadable
 from gateway.formats.native_encode import NativeClaims, encode_jws, encode_qr
 from gateway.values import (
+    LETS_THROUGH,
     Algorithm,
     CodeState,
     Decision,
@@ -28,7 +29,6 @@ from gateway.values import (
     Instant,
     IssuerId,
     KeyId,
-    Measure,
     StatusPointer,
 )
 from keys.signer import Signer
@@ -50,7 +50,6 @@ STATE_WORDS: Final[Mapping[CodeState, str]] = MappingProxyType(
 )
 """What a converted code may say. A red is not converted. Source: docs/native-code.md, section 2."""
 
-_LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
 _CODE_ID_BYTES: Final = 9
 _KEY_ID_LETTERS: Final = 8
 _ROOM_FOR_ORIGIN: Final = 32
@@ -149,7 +148,7 @@ class Converter:
         6. The code is made and signed; if that fails its place is given back.
         """
         # 1
-        if decision.measure not in _LETS_THROUGH:
+        if decision.measure not in LETS_THROUGH:
             return ConversionOutcome.NOT_LET_THROUGH
         # 2
         if decision.origin is not None or decision.issuer == self.settings.issuer:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import REASONS, Effect, Reason
-from gateway.values import CodeState, Decision, Measure
+from gateway.values import LETS_THROUGH, CodeState, Decision
 
 _SILENCE: Final = frozenset(
     {
@@ -24,7 +24,6 @@ _SILENCE: Final = frozenset(
         Reason.STATUS_UNAVAILABLE,
     }
 )
-_LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
 _ENDED: Final = frozenset({CodeState.EXPIRED, CodeState.REVOKED})
 
 FINAL: Final = frozenset({CodeState.RED, CodeState.REVOKED})
@@ -48,7 +47,7 @@ def heard(decision: Decision) -> Heard | None:
     4. A person must decide, or a rule denies it: its state if it is known, and it does not stand.
     """
     # 1
-    if decision.measure in _LETS_THROUGH:
+    if decision.measure in LETS_THROUGH:
         return Heard(decision.state, stands=True)
     # 2
     reason = decision.reasons[0]

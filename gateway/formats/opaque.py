@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from gateway.divisions import is_division, lies_within, shared_digits
 from gateway.errors import CodeUnreadable, Reason
 from gateway.values import DivisionCode, IssuerId, OpaqueCode
 
@@ -39,7 +40,6 @@ _NATIONAL: Final = re.compile(r"[0-9A-Za-z]{16,64}")
 _ESCAPED: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _STRICTLY_ESCAPED: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*+")
 
-_DIVISION: Final = re.compile(r"[1-9][0-9]{5}")
 _PAGE: Final = re.compile(r"[a-z0-9.-]{1,253}(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%+/-]*)?")
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -98,7 +98,7 @@ class _Compiled(NamedTuple):
             return None
         named = found.groupdict()
         embedded = named.get("division")
-        if embedded is not None and not _within(embedded, self.shape.division):
+        if embedded is not None and not lies_within(embedded, self.shape.division):
             return None
         if national is not None and not _NATIONAL.fullmatch(national):
             national = None
@@ -220,33 +220,21 @@ def _of_one(claims: list[_Claim]) -> _Claim:
         return next(iter(by_issuer.values()))
     # 2
     named = {claim.embedded for claim in by_issuer.values() if claim.embedded is not None}
-    chain = sorted(by_issuer.values(), key=lambda one: len(_stem(one.division)))
+    chain = sorted(by_issuer.values(), key=lambda one: len(shared_digits(one.division)))
     nested = all(
-        outer.division != inner.division and _within(inner.division, outer.division) for outer, inner in pairwise(chain)
+        outer.division != inner.division and lies_within(inner.division, outer.division)
+        for outer, inner in pairwise(chain)
     )
     if nested and len(named) == 1:
         embedded = named.pop()
-        return next(claim for claim in reversed(chain) if _within(embedded, claim.division))
+        return next(claim for claim in reversed(chain) if lies_within(embedded, claim.division))
     # 3
     raise CodeUnreadable(Reason.ISSUER_AMBIGUOUS)
 
 
-def _stem(division: str) -> str:
-    """Return the digits that all divisions within share. Source: GB/T 2260; 100000 is all of them."""
-    if division == "100000":
-        return ""
-    if division.endswith("0000"):
-        return division[:2]
-    return division[:4] if division.endswith("00") else division
-
-
-def _within(division: str, outer: str) -> bool:
-    return division.startswith(_stem(outer))
-
-
 def _template(shape: CodeShape) -> Template:
     """Return the compiled template of a shape whose other members have their forms. Raises: ShapeInvalid."""
-    if not _DIVISION.fullmatch(shape.division):
+    if not is_division(shape.division):
         raise ShapeInvalid("division", "six digits of GB/T 2260 are required")
     if (shape.page is None) != (shape.parameter is None):
         raise ShapeInvalid("parameter", "page and parameter belong together")

@@ -1,14 +1,13 @@
-"""Days. All provinces keep one time, eight hours ahead of UTC, and have no summer time (since 1991)."""
+"""Days of local time, which is one for all of China."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import Final
 
+from gateway.divisions import CHINA_TIME
 from gateway.values import Instant
-
-CHINA_TIME: Final = timezone(timedelta(hours=8))
 
 _WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)

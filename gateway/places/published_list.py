@@ -19,10 +19,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from gateway.divisions import is_division, lies_within
 from gateway.errors import CodeStopped
 from gateway.formats import jws
-from gateway.lines import line_of_json
-from gateway.trust.authenticate import lies_within
+from gateway.lines import Path, line_of_json, told
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import DivisionCode, Format, Instant, IssuerId, IssuerProfile, RiskLevel
 from keys.values import EARLIEST, LATEST
@@ -31,7 +31,6 @@ from .days import parse_day
 from .names import Mode, NameInvalid, carriage, community, journey_numbers
 
 T = TypeVar("T")
-Path = tuple[str | int, ...]
 
 LIST_TYPE: Final = "hcg-list+jwt"
 MAX_LIST_BYTES: Final = 32 * 1024 * 1024
@@ -40,7 +39,6 @@ MAX_OF_ONE: Final = 100
 """Entries of one place, or of one journey."""
 MAX_SEQUENCE: Final = (1 << 53) - 1
 _DEPTH: Final = 6
-NATION: Final = DivisionCode("100000")
 
 
 class ListInvalid(ValueError):
@@ -245,7 +243,7 @@ class _Reader:
         self._document = document
 
     def fault(self, path: Path, why: str) -> ListInvalid:
-        return ListInvalid(_written(path), why, line_of_json(self._document.decode("utf-8"), path) or 1)
+        return ListInvalid(told(path) or "list", why, line_of_json(self._document.decode("utf-8"), path) or 1)
 
     def members(
         self, value: object, path: Path, required: frozenset[str], *, optional: frozenset[str] = frozenset()
@@ -285,10 +283,10 @@ class _Reader:
 
     def division(self, value: object, path: Path, profile: IssuerProfile) -> DivisionCode:
         text = self.text(value, path, 6)
-        if len(text) != 6 or not text.isascii() or not text.isdigit() or text[0] == "0":
+        if not is_division(text):
             raise self.fault(path, "must be six digits of GB/T 2260")
         own = profile.division
-        if own is not None and own != NATION and not lies_within(DivisionCode(text), own):
+        if own is not None and not lies_within(text, own):
             raise self.fault(path, "is not a part of the issuer's own division")
         return DivisionCode(text)
 
@@ -297,10 +295,3 @@ class _Reader:
             return read(self.text(value, path, 64))
         except NameInvalid as invalid:
             raise self.fault(path, f"cannot be read: {invalid}") from None
-
-
-def _written(path: Path) -> str:
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text or "list"

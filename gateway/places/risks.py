@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
+from gateway.divisions import NATION, enclosing, shared_digits
 from gateway.values import DivisionCode, Instant, IssuerId, RiskLevel
 
 from .days import day_of
 from .names import community as community_name
-from .published_list import NATION, Place, PublishedList
+from .published_list import Place, PublishedList
 
 MOST_LOOKED_AT: Final = 5_000
 """Places that one page looks at: some milliseconds, whatever a list holds."""
@@ -97,7 +98,7 @@ class Risks:
         `begin` is 0, or `next` of the page before. Of no more than MOST_LOOKED_AT places it is judged whether they are
         at risk, so that a page may be short, or empty, and not the last.
         """
-        stem = _stem(division)
+        stem = shared_digits(division)
         first, end = bisect_left(self._divisions, stem), bisect_left(self._divisions, stem + _AFTER_DIGITS)
         place = first = max(first, begin)
         found: list[Place] = []
@@ -129,17 +130,6 @@ class Risks:
 
 
 def _around(division: DivisionCode) -> tuple[DivisionCode, ...]:
-    """Return `division` and all that it lies in. A country abroad lies in nothing."""
-    if not division.isdigit():
-        return (division,)
-    outer = (division, DivisionCode(division[:4] + "00"), DivisionCode(division[:2] + "0000"), NATION)
-    return tuple(dict.fromkeys(outer))
-
-
-def _stem(division: DivisionCode) -> str:
-    """Return the digits that all divisions within share. Source: GB/T 2260, three levels of two digits."""
-    if division == NATION:
-        return ""
-    if division.endswith("0000"):
-        return division[:2]
-    return division[:4] if division.endswith("00") else division
+    """Return `division` and all that it lies in, the nation too."""
+    outer = enclosing(division)
+    return (*outer, NATION) if division.isdigit() and division != NATION else outer

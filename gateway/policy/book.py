@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.divisions import enclosing
 from gateway.errors import REASONS, Reason
 from gateway.values import (
+    LETS_THROUGH,
     CodeState,
     Decision,
     DivisionCode,
@@ -32,7 +34,7 @@ from .facts import (
     reason_class_of,
     state_of,
 )
-from .rule import Asked, DivisionRules, Rule, enclosing
+from .rule import Asked, DivisionRules, Rule
 from .rule_sets import NO_RULE_SETS, Judged, RuleSets
 from .rules import CODES, RULED_STATES
 
@@ -41,7 +43,6 @@ __all__ = ["NO_RISKS", "SHIPPED", "Explanation", "KnowsRisks", "PolicyBook", "Po
 SHIPPED: Final = Path(__file__).parent / "divisions"
 """The rules that ship with the gateway."""
 
-_LETS_THROUGH: Final = frozenset({Measure.PASS, Measure.LIMITED})
 _AT_RISK: Final = frozenset({RiskLevel.MEDIUM, RiskLevel.HIGH})
 
 _STATE_REASON: Final = {state: Reason[f"STATE_{state.name}"] for state in RULED_STATES}
@@ -143,10 +144,9 @@ class PolicyBook:
         3. A rule that bounds the age of the issuer's word does not apply to an older one: MANUAL, STATUS_STALE.
         4. A rule that depends on a CertLogic set lets through only if the set is met.
         """
-        state = state_of(live)
+        state, rules = state_of(live), self._rules_of(division)
         # 1
         reason = _settled(live, division, state)
-        rules = None if division is None else self._by_division.get(division) or self._around(division)
         if reason is not None or division is None or rules is None:
             reason = reason or Reason.NO_RULES
             return _decision(live, state, at, Measure[REASONS[reason].effect.value], (reason,))
@@ -184,8 +184,8 @@ class PolicyBook:
         risks: KnowsRisks = NO_RISKS,
     ) -> Explanation:
         """Return what `decide` does, and how each row of the table came to it."""
-        decision, state = self.decide(live, division, at, way=way, risks=risks), state_of(live)
-        rules = None if division is None else self._by_division.get(division) or self._around(division)
+        decision = self.decide(live, division, at, way=way, risks=risks)
+        state, rules = state_of(live), self._rules_of(division)
         if division is None or rules is None or _settled(live, division, state) is not None:
             return Explanation(decision, None if rules is None else rules.division, ())
         asked = Asked(division, origin_of(live), live.authentic.claimed.format, state, way)
@@ -221,8 +221,10 @@ class PolicyBook:
             return Judged(Outcome.UNDETERMINED, ())
         return self._rule_sets.judge(name, claimed.evidence, division=division, at=at)
 
-    def _around(self, division: DivisionCode) -> DivisionRules | None:
-        return next((self._by_division[name] for name in enclosing(division) if name in self._by_division), None)
+    def _rules_of(self, division: DivisionCode | None) -> DivisionRules | None:
+        own = None if division is None else self._by_division.get(division)
+        around = enclosing(division) if own is None else ()
+        return own or next((self._by_division[name] for name in around if name in self._by_division), None)
 
 
 def _settled(live: LiveCode, division: DivisionCode | None, state: CodeState) -> Reason | None:
@@ -282,15 +284,15 @@ def _decision(
     authentic = live.authentic
     claimed, issuer = authentic.claimed, authentic.issuer
     notes = claimed.notes + live.notes
-    # A list gives neither a reason nor a meaning for what it says instead of the code. A word that does not count as its
-    # issuer's map reads it has no meaning: nobody is to read "free to travel" beside UNKNOWN.
+    # A list gives neither a reason nor a meaning for what it says instead of the code. A word that does not count as
+    # its issuer's map reads it has no meaning: nobody is to read "free to travel" beside UNKNOWN.
     said_by_code = live.listed_state is not state
     as_explained = said_by_code and issuer.states.get(claimed.statement) is state
     return Decision(
         measure,
         reasons + notes if notes else reasons,
         at,
-        None if measure in _LETS_THROUGH else REASONS[reasons[0]].step,
+        None if measure in LETS_THROUGH else REASONS[reasons[0]].step,
         claimed.format,
         state,
         issuer.issuer,

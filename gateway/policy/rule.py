@@ -12,6 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from gateway.divisions import enclosing
 from gateway.errors import Reason
 from gateway.values import CodeState, DivisionCode, Format, Instant, Measure, ReasonClass, RiskLevel, Way
 
@@ -130,12 +131,3 @@ class DivisionRules:
     def _part(self, receiver: DivisionCode) -> DivisionCode | None:
         """Return the narrowest part with rows of its own that `receiver` lies in: within it all fare alike."""
         return next((part for part in enclosing(receiver) if part in self._parts), None)
-
-
-def enclosing(division: DivisionCode | None) -> tuple[DivisionCode, ...]:
-    """Return `division`, its prefecture and its province, narrowest first. Source: GB/T 2260."""
-    if division is None:
-        return ()
-    if not division.isdigit():
-        return (division,)
-    return tuple(dict.fromkeys((division, DivisionCode(division[:4] + "00"), DivisionCode(division[:2] + "0000"))))

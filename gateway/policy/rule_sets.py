@@ -24,12 +24,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from gateway.lines import line_of_json
+from gateway.divisions import enclosing
+from gateway.lines import line_of_json, told
 from gateway.values import DivisionCode, Instant
 from keys.strict import StrictError, StrictFault, parse_json
 
 from .acceptance_rule import GENERAL, AcceptanceRule, FieldInvalid, Outcome, parse_rule
-from .rule import enclosing
 
 VALUE_SETS: Final = "valuesets"
 """The folder of value sets, beside the folders of rules."""
@@ -292,5 +292,4 @@ def _line_of_fault(data: bytes) -> int | None:
 
 def _at_fault(file: Path, data: bytes, invalid: FieldInvalid) -> RuleSetInvalid:
     line = line_of_json(data.decode(), invalid.path) or 1
-    field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in invalid.path).removeprefix(".")
-    return RuleSetInvalid(str(file), line, field, invalid.description)
+    return RuleSetInvalid(str(file), line, told(invalid.path), invalid.description)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Container, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Final, TypeVar
 
+from gateway.divisions import CHINA_TIME, enclosing, is_division
 from gateway.errors import Reason
-from gateway.lines import Path, line_of_syntax_fault, line_of_toml
-from gateway.values import CodeState, DivisionCode, Format, Instant, Measure, ReasonClass, RiskLevel, Way
+from gateway.lines import Path, line_of_syntax_fault, line_of_toml, told
+from gateway.values import LETS_THROUGH, CodeState, DivisionCode, Format, Instant, Measure, ReasonClass, RiskLevel, Way
 
-from .rule import DivisionRules, Rule, enclosing
+from .rule import DivisionRules, Rule
 
 T = TypeVar("T")
 
@@ -44,10 +45,7 @@ UNLESS_NAMED: Final = frozenset({Way.VERIFY, Way.CONVERT})
 """The ways of a row that names none: what is only displayed is accepted where a row says so, and nowhere else."""
 
 MAX_RULES: Final = 1_000
-CHINA: Final = timezone(timedelta(hours=8))
-"""A day begins at its midnight: the whole country keeps one time."""
 
-_DIVISION: Final = re.compile(r"[1-9][0-9]{5}\Z")
 _ORIGIN: Final = re.compile(r"(?:\*|[1-9][0-9]{5}|[A-Z]{2})\Z")
 _FILE_MEMBERS: Final = frozenset({"division", "version", "rule"})
 _RULE_MEMBERS: Final = frozenset(
@@ -100,13 +98,13 @@ def parse_rules(text: str, *, rule_sets: Container[str] = ()) -> DivisionRules:
     try:
         return _division_rules(document, rule_sets)
     except _Fault as fault:
-        raise RulesInvalid(_shown(fault.path), fault.description, line_of_toml(text, fault.path)) from None
+        raise RulesInvalid(told(fault.path), fault.description, line_of_toml(text, fault.path)) from None
 
 
 def _division_rules(document: dict[str, object], rule_sets: Container[str]) -> DivisionRules:
     _only(document, _FILE_MEMBERS)
     division = document.get("division")
-    if not isinstance(division, str) or not _DIVISION.match(division):
+    if not isinstance(division, str) or not is_division(division):
         raise _Fault("six digits of GB/T 2260 are required", "division")
     version = document.get("version")
     if not isinstance(version, str) or not 0 < len(version) <= 32:
@@ -185,7 +183,7 @@ class _Row:
         if "to" in self._row and not receivers:
             raise self._fault("to", "at least one division is required")
         for receiver in receivers:
-            if not _DIVISION.match(receiver) or self._division not in enclosing(receiver):
+            if not is_division(receiver) or self._division not in enclosing(receiver):
                 raise self._fault("to", f"six digits within {self._division} are required: elsewhere no rule applies")
         return receivers
 
@@ -218,7 +216,7 @@ class _Row:
             if value.tzinfo is None:
                 raise self._fault(member, "a date-time needs its offset, as in 2020-02-28T12:00:00+08:00")
         elif isinstance(value, date):
-            value = datetime(value.year, value.month, value.day, tzinfo=CHINA)
+            value = datetime(value.year, value.month, value.day, tzinfo=CHINA_TIME)
         else:
             raise self._fault(member, "a date or a date-time, without quotes, is required")
         if not 2000 <= value.year < 2100:
@@ -233,7 +231,7 @@ class _Row:
             return None, Measure.MANUAL
         if not isinstance(name, str) or name not in self._rule_sets:
             raise self._fault("rule_set", "the name of a folder of CertLogic rules is required")
-        if measure not in (Measure.PASS, Measure.LIMITED):
+        if measure not in LETS_THROUGH:
             raise self._fault("rule_set", "is for a rule that lets through")
         if not formats or (formats & CODES and formats - CODES):
             raise self._fault(
@@ -274,9 +272,3 @@ def _only(table: dict[str, object], known: frozenset[str], *path: str | int) -> 
     for member in table:
         if member not in known:
             raise _Fault("is not a known member", *path, member)
-
-
-def _shown(path: Path) -> str:
-    """Return a path as people write it: rule[2].states."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")

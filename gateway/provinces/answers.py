@@ -19,10 +19,11 @@ import re
 from base64 import b64decode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from gateway.divisions import CHINA_TIME
 from gateway.errors import CodeStopped, Reason
 from gateway.values import Instant, ReasonClass
 from keys.strict import StrictError, parse_json
@@ -34,8 +35,6 @@ MAX_ANSWER_BYTES: Final = 65_536
 MAX_DEPTH: Final = 16
 MAX_WORD_CHARACTERS: Final = 64
 MAX_TOKEN_CHARACTERS: Final = 512
-
-CHINA_TIME: Final = timezone(timedelta(hours=8))
 
 Path = tuple[str, ...]
 """The names of the members from the top of an answer to what is meant."""

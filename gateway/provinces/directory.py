@@ -13,13 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from gateway.divisions import NATION
 from gateway.formats.opaque import OpaqueShapes
 from gateway.trust.online import OnlineIssuers
 from gateway.values import Format, IssuerId, IssuerProfile
 
 from .encodings import Encoding, load_encodings
 from .profile import ProvinceName, ProvinceProfile
-from .profile_file import NATIONAL, profile_of
+from .profile_file import profile_of
 from .profile_model import ProfileFile
 from .toml_file import FileFault, FileRefused, TomlFile, read_toml
 
@@ -71,7 +72,7 @@ class ProvinceDirectory:
         by_division = {one.division: one for one in self.profiles}
         if not len(self.by_name) == len(self.by_issuer) == len(by_division) == len(self.profiles):
             raise ValueError("two profiles share a name, an issuer or a division")
-        self.national = by_division.get(NATIONAL)
+        self.national = by_division.get(NATION)
         self.shapes = OpaqueShapes(shape for one in self.profiles for shape in one.shapes)
         self.online = OnlineIssuers(
             MappingProxyType({one.issuer: _asked(one) for one in self.profiles}),

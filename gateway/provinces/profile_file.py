@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
+from gateway.divisions import NATION
 from gateway.formats.opaque import CodeShape, OpaqueShapes, ShapeInvalid
 from gateway.lines import Path as MemberPath
 from gateway.loopback import is_loopback
@@ -27,8 +28,6 @@ from .encodings import Encoding, improves, meaning_of, repeated, row_faults, wor
 from .profile import Budget, DialectName, ProvinceName, ProvinceProfile, StatedMeaning
 from .profile_model import NAME_PATTERN, Endpoint, NamedTexts, PageRow, ProfileFile, Strict, TextRow, written
 from .toml_file import TomlFile, read_toml
-
-NATIONAL: Final = DivisionCode("100000")
 
 Found = Iterator[tuple[MemberPath, str]]
 
@@ -122,12 +121,12 @@ def _faults(read: TomlFile[ProfileFile], encodings: Mapping[str, Encoding]) -> F
 
 
 def _place_faults(said: ProfileFile) -> Found:
-    if said.division != NATIONAL:
+    if said.division != NATION:
         if not said.recognise:
             yield ("recognise",), "at least one is required: nothing would be recognised as its code"
         return
     if said.dialect is not DialectName.NATIONAL:
-        yield ("division",), f"{NATIONAL} is the national platform's"
+        yield ("division",), f"{NATION} is the national platform's"
     if said.budget.falls_back:
         yield ("budget", "falls_back"), "the national platform is what others fall back to"
 

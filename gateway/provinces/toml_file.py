@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.lines import Path as MemberPath
-from gateway.lines import line_of_syntax_fault, line_of_toml
+from gateway.lines import line_of_syntax_fault, line_of_toml, told
 
 MAX_FILE_BYTES: Final = 256 * 1024
 MAX_FAULTS: Final = 20
@@ -149,11 +149,3 @@ def _read_error(error: ErrorDetails) -> tuple[MemberPath, str]:
     if kind == "string_pattern_mismatch" and LINE_PATTERN in error["msg"]:
         return path, "one line of text is required, without blanks around it"
     return path, _PLAIN.get(kind) or error["msg"].removeprefix("Value error, ")
-
-
-def told(path: MemberPath) -> str:
-    """Return a path as people write it: state[2].state."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text

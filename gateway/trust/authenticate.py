@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.divisions import lies_within
 from gateway.errors import CodeStopped, Reason
-from gateway.values import AuthenticCode, ClaimedCode, DivisionCode, Format, Instant, IssuerProfile, TrustedKey
+from gateway.values import AuthenticCode, ClaimedCode, Format, Instant, IssuerProfile, TrustedKey
 
 from .snapshot import TrustSnapshot
 
@@ -89,15 +90,6 @@ def permit(code: SignedCode, at: Instant) -> AuthenticCode:
     if outside_its_window is None:
         raise CodeStopped(Reason.KEY_USE_REFUSED)
     return AuthenticCode(code.claimed, code.issuer, outside_its_window)
-
-
-def lies_within(division: DivisionCode, outer: DivisionCode) -> bool:
-    """Tell whether `division` is `outer` or part of it. Source: GB/T 2260, three levels of two digits."""
-    if outer.endswith("0000"):
-        return division[:2] == outer[:2]
-    if outer.endswith("00"):
-        return division[:4] == outer[:4]
-    return division == outer
 
 
 def _vouched_for_by_certificate(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.policy.rule import Asked, Rule, enclosing
+from gateway.policy.rule import Asked, Rule
 from gateway.policy.rules import parse_rules
 from gateway.values import CodeState, DivisionCode, Format, Instant, Measure, ReasonClass, RiskLevel, Way
 
@@ -126,17 +126,3 @@ def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None
     for number in range(520_100, 520_200):
         assert rules.fitting(*ASKED._replace(origin=DivisionCode(str(number))), DURING)
         assert len(rules._fitting) <= 10
-
-
-@pytest.mark.parametrize(
-    ("division", "outer"),
-    [
-        (None, ()),
-        ("FR", ("FR",)),
-        ("330106", ("330106", "330100", "330000")),
-        ("330100", ("330100", "330000")),
-        ("330000", ("330000",)),
-    ],
-)
-def test_a_division_lies_in_its_prefecture_and_province(division: str | None, outer: tuple[str, ...]) -> None:
-    assert enclosing(None if division is None else DivisionCode(division)) == outer
