@@ -1,14 +1,17 @@
 """The command `hcgw`: one module per command.
 
 - `main.py`     which commands there are; each is imported when it is called
-- `serve.py`    serve: the process, its signals, systemd
-- `config.py`   config check | show | schema
-- `version.py`  version
-- `trust.py`    trust import | show | check: trust lists
-- `verify.py`   verify: one code or many, offline (`jsonl.py`, `trust_sources.py`)
-- `rules.py`    rules check | test: CertLogic rules
-- `explain.py`  explain: the way of one code, room by room
-- `demo.py`     demo: sample provinces, sample codes, verdicts
+- `demo.py`       demo: sample provinces, sample codes, verdicts
+- `verify.py`     verify: one code or many, offline (`jsonl.py`, `trust_sources.py`)
+- `ask.py`        ask: one code of a running gateway (`scanned.py`: what was scanned, typed or piped)
+- `explain.py`    explain: the way of one code, room by room
+- `serve.py`      serve: the process, its signals, systemd
+- `config.py`     config check | show | schema
+- `trust.py`      trust import | show | check: trust lists (`trust_import.py`, `trust_report.py`)
+- `provinces.py`  provinces check | list | probe | schema: profiles (`provinces_ready.py`, `provinces_probe.py`)
+- `rules.py`      rules check | test: CertLogic rules
+- `lists.py`      lists sign | check: published lists
+- `version.py`    version
 
 Exit status: 0 done; 2 called wrongly; other numbers are told by each command's help.
 """

@@ -13,13 +13,13 @@ COMMANDS: Final = {
     "demo": "gateway.cli.demo:demo",
     "verify": "gateway.cli.verify:verify",
     "ask": "gateway.cli.ask:ask",
+    "explain": "gateway.cli.explain:explain",
     "serve": "gateway.cli.serve:serve",
     "config": "gateway.cli.config:app",
+    "trust": "gateway.cli.trust:app",
     "provinces": "gateway.cli.provinces:app",
     "rules": "gateway.cli.rules:app",
-    "explain": "gateway.cli.explain:explain",
     "lists": "gateway.cli.lists:app",
-    "trust": "gateway.cli.trust:app",
     "version": "gateway.cli.version:version",
 }
 """Name of the command -> where it is: a function, or a typer app with commands of its own."""

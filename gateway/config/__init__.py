@@ -7,7 +7,11 @@ Rules:
 - Nothing that trust rests on has a default: a missing one refuses to start and is named.
 - Secrets stand in files; this holds their paths only. Nothing here is secret, so all of it may be shown.
 - A relative path is relative to the folder of the TOML file (without a file: the working folder).
-- The result is frozen. A changed file needs a restart; SIGHUP re-reads trust lists and policies, not this.
+- The result is frozen. A changed file needs a restart; SIGHUP re-reads what it names (trust lists, rules, profiles with
+  their credentials, published lists), not this.
+
+- `schema.py`   every option, with its form and its default
+- `sources.py`  file, environment and flags, put together and told of when wrong
 """
 
 from .schema import ENV_PREFIX, Config, Endpoint, LogLevel, MaxProfile, SignerUri

@@ -1,8 +1,17 @@
 """What a code says: bytes in, `ClaimedCode` out. No cryptography, no I/O, bounded in size, depth and time.
 
-- `recognise` tells the format in one look; `read_code` hands the bytes to that format's reader
+- `recognise.py` tells the format in one look; `read_code` hands the bytes to that format's reader
 - one module per format; each has one `read(code) -> ClaimedCode` and raises nothing but `CodeUnreadable`
 - size is judged here, before anything is parsed
+
+The formats, and what their readers stand on:
+
+- `native.py`  our own: `native_jws.py` and `native_cwt.py` take it apart, `native_claims.py` is what it may say,
+               `native_encode.py` writes one
+- `hcert.py`   EU DCC and WHO DDCC: `base45.py`, `cose.py`, `cbor.py`, then `hcert_payload.py` with `validity_dates.py`
+- `shc.py`, `vdsnc.py`, `divoc.py`  SMART Health Card, ICAO VDS-NC, DIVOC
+- `jws.py`, `members.py`, `inflate.py`  for all of them: a compact JWS, members of JSON, bounded decompression
+- `opaque.py`  whose an id looks like, by the templates of the provinces' profiles (`opaque_template.py`)
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ known dialect needs a profile and no code; a new dialect is one module and one l
 - `dialect.py`        what a dialect does, and the ways in which an upstream fails
 - `dialects.py`       which dialects there are: `alipay.py`, `tencent.py`, `jiangsu.py`, `zhejiang.py`, `national.py`
                       over HTTP (`http.py`), `native.py` over gRPC
+- `needs.py`          what a dialect needs of a profile; `credentials.py` reads the files that it names
 - `answers.py`        the parsing line: strict JSON in, a handful of words out, everything about the holder dropped
 - `lane.py`           one province's lane: what it said a moment ago (`memory.py`), calls that equal questions share
                       (`flights.py`), bounded calls and a line before them (`turnstile.py`), the breaker

@@ -6,8 +6,10 @@
 - `verdicts.py`   verifications by issuer, format, measure and reason
 - `rpc.py`        the grpc_server_* metrics
 - `provinces.py`  questions to the provinces, breakers, fall-backs
+- `conversion.py`  converted codes, looks at their originals; fills the seam of gateway/conversion
 - `observer.py`   fills the seams of gateway/rpc and gateway/provinces
 - `trust.py`      age and end of the trust lists, keys and their ends
+- `lists.py`      age and end of the published lists
 
 Nothing here ever holds a code, a token, a caller's own word or the text of an exception.
 """

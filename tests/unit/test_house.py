@@ -32,12 +32,13 @@ class Row:
     """None: anything that pyproject.toml lists."""
 
 
-WORDS = ("gateway.values", "gateway.errors", "gateway.quick", "keys.values")
+WORDS = ("gateway.values", "gateway.errors", "gateway.quick", "gateway.divisions", "keys.values")
 
 TABLE = {
     "gateway.values": Row(("keys.values", "gateway.errors", "gateway.quick"), ()),
     "gateway.quick": Row((), ()),
     "gateway.errors": Row((), ()),
+    "gateway.divisions": Row(("gateway.values",), ()),
     "gateway.formats": Row((*WORDS, "keys.strict"), ("cbor2",)),
     "gateway.trust": Row((*WORDS, "keys"), ()),
     "gateway.status": Row(WORDS, ()),
@@ -155,6 +156,17 @@ def row_of(module: Module) -> tuple[str, Row] | None:
 
 def test_every_module_has_a_row() -> None:
     assert [module.name for module in ours() if row_of(module) is None] == []
+
+
+def test_every_room_has_a_map_that_names_its_modules() -> None:
+    wrong = []
+    for folder in {module.path.parent for module in ours()}:
+        text = ast.get_docstring(ast.parse((folder / "__init__.py").read_bytes())) or ""
+        names = {file.name for file in folder.glob("*.py")} - {"__init__.py"}
+        wrong += [f"{folder.relative_to(ROOT)}: {name}" for name in names if f"`{name}`" not in text]
+        named = set(re.findall(r"`([a-z0-9_]+\.py)`", text))
+        wrong += [f"{folder.relative_to(ROOT)}: no {name}" for name in named - names]
+    assert sorted(wrong) == []
 
 
 def test_rooms_import_only_what_the_map_allows() -> None:
