@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 from aiohttp.client_proto import ResponseHandler
+from healthcode.province.v1 import code_service_pb2 as pb
 
 from gateway.errors import Reason
 from gateway.provinces.answers import MAX_ANSWER_BYTES
@@ -17,8 +20,21 @@ from gateway.provinces.dialect import UpstreamFailed, UpstreamFailure
 from gateway.provinces.http import JSON, HttpUpstream
 from gateway.provinces.lane import Lane
 from gateway.provinces.memory import CLOCK_STEP_S, Memory
+from gateway.provinces.native import ANSWER_TYPE, Native
 from gateway.provinces.profile import DialectName, StatedMeaning
-from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, OnlineAnswer, ReasonClass
+from gateway.values import (
+    Algorithm,
+    CodeState,
+    DisplayedCode,
+    DivisionCode,
+    Instant,
+    IssuerId,
+    KeyId,
+    OnlineAnswer,
+    ReasonClass,
+    TrustedKey,
+)
+from tests.simulators.signing import make_key
 from tests.unit.provinces.dialect_servers import connected, http_200, keep, profile_of, raw_serving
 from tests.unit.provinces.issuers_bench import Bench, directory, said
 from tests.unit.provinces.lane_fakes import AT, BUDGET, Scripted, Watch, budget, code, fails, lane, profile, says
@@ -231,3 +247,25 @@ def test_reloads_leave_nothing_of_what_has_ended() -> None:
         await bench.issuers.close()
 
     virtually(main)
+
+
+def test_an_answer_that_names_no_key_is_tried_with_none() -> None:
+    """Of many keys of one province any would do: which one speaks is not the answer's to leave open."""
+    key = make_key(Algorithm.ED25519, "answers")
+    asked: list[KeyId | None] = []
+
+    def find(issuer: IssuerId, key_id: KeyId | None) -> tuple[TrustedKey, ...]:
+        asked.append(key_id)
+        return (key.trusted(issuer),)
+
+    its = Native(profile_of(DialectName.NATIVE, "127.0.0.1:1"), find)
+    for header, expected in (({"kid": key.key_id.decode()}, 1), ({}, 0)):
+        segments = [{"alg": "EdDSA", "typ": ANSWER_TYPE, **header}, {"iss": "somebody"}]
+        covered = b".".join(urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=") for one in segments)
+        signed = covered + b"." + urlsafe_b64encode(key.sign(covered)).rstrip(b"=")
+        answer = pb.ResolveCodeResponse(signed_answer=signed.decode()).SerializeToString()
+        heard = its.read(answer, b"text", bytes(16), AT)
+        assert isinstance(heard, UpstreamFailed)
+        assert heard.failure is (UpstreamFailure.GARBAGE if expected else UpstreamFailure.BAD_SIGNATURE)
+        assert len(asked) == expected
+        asked.clear()
