@@ -107,3 +107,7 @@ class TrustedKey:
     uses: frozenset[KeyUse] = frozenset()
     revocation_counter: int | None = None
     """Which edition of its revocation list the issuer says is current (SHC `crlVersion`); None: it names none."""
+
+    def valid_at(self, at: Instant) -> bool:
+        """Tell whether `at` lies in the key's window."""
+        return (self.not_before is None or self.not_before <= at) and (self.not_after is None or at <= self.not_after)

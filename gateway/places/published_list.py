@@ -166,8 +166,7 @@ def _signed_by(issuer: IssuerId, token: jws.CompactJws, trust: TrustSnapshot, at
         raise ListInvalid("iss", "is no issuer that is trusted to state colours or places")
     algorithm = token.header.algorithm
     for key in trust.ring.find(issuer, token.header.key_id):
-        inside = (key.not_before is None or key.not_before <= at) and (key.not_after is None or at <= key.not_after)
-        fits = inside and not key.uses and key.algorithm is algorithm
+        fits = key.valid_at(at) and not key.uses and key.algorithm is algorithm
         if fits and key.verifier.verify(token.signature, token.signing_input):
             return profile
     raise ListInvalid("signature", "is none of a trusted key of its issuer's")

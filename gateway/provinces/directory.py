@@ -30,23 +30,13 @@ _OPAQUE: Final = frozenset({Format.OPAQUE})
 
 
 class ProfilesUnavailable(Exception):
-    """The profiles of a folder cannot be loaded. `file`, `line`, `path` and `why` tell the first fault.
+    """The profiles of a folder cannot be loaded. `faults` is not empty; `where` and `why` tell the first."""
 
-    `others` are those that were found beside it.
-    """
-
-    def __init__(self, file: str, line: int | None, path: str, why: str, others: tuple[FileFault, ...] = ()) -> None:
-        self.faults = (FileFault(file, line, path, why), *others)
+    def __init__(self, faults: Iterable[FileFault]) -> None:
+        self.faults = tuple(faults)
         super().__init__("; ".join(map(str, self.faults)))
-        self.file = file
-        self.line = line
-        self.path = path
-        self.why = why
-
-    @property
-    def where(self) -> str:
-        """File, line and member of the first fault."""
-        return self.faults[0].where
+        self.where = self.faults[0].where
+        self.why = self.faults[0].why
 
 
 class ProvinceDirectory:
@@ -95,16 +85,17 @@ class ProvinceDirectory:
         try:
             encodings = load_encodings()
         except FileRefused as refused:
-            raise _unavailable(refused.faults) from None
+            raise ProfilesUnavailable(refused.faults) from None
         # 2
         files = sorted(file for file in folder.glob("*.toml") if not file.name.startswith("."))
         if not 0 < len(files) <= MOST_PROFILES:
-            raise ProfilesUnavailable(str(folder), None, "", f"1 to {MOST_PROFILES} profiles (*.toml) are required")
+            why = f"1 to {MOST_PROFILES} profiles (*.toml) are required"
+            raise ProfilesUnavailable([FileFault(str(folder), None, "", why)])
         read, faults = _read_all(files, encodings)
         # 3
         faults += _shared(text for text, _ in read)
         if faults:
-            raise _unavailable(faults)
+            raise ProfilesUnavailable(faults)
         return cls(profile for _, profile in read)
 
 
@@ -136,11 +127,6 @@ def _shared(files: Iterable[TomlFile[ProfileFile]]) -> Iterator[FileFault]:
             if value in taken:
                 yield read.fault((member,), f"is that of {taken[value]} already")
             taken.setdefault(value, read.file.name)
-
-
-def _unavailable(faults: Iterable[FileFault]) -> ProfilesUnavailable:
-    first, *others = faults
-    return ProfilesUnavailable(first.file, first.line, first.path, first.why, tuple(others))
 
 
 def _asked(profile: ProvinceProfile) -> IssuerProfile:

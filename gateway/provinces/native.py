@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from healthcode.province.v1 import code_service_pb2 as pb
 
+from gateway.divisions import is_division, lies_within
 from gateway.errors import CodeStopped, CodeUnreadable, Reason
 from gateway.formats.jws import CompactJws, read_compact, read_json
 from gateway.loopback import is_loopback
@@ -82,10 +82,6 @@ _OPTIONS: Final = (
 _TOO_LARGE: Final = "larger than max"
 """What grpc core itself says of a message over the limit, under the status that also means overloaded."""
 
-_trailing_pairs = re.compile(r"(?:00)+$")
-"""What is left without them begins every division inside (GB/T 2260: three levels of two digits)."""
-_division_form = re.compile(r"[1-9][0-9]{5}").fullmatch
-
 
 class Native:
     """Asks one province over gRPC. See `Dialect`."""
@@ -93,7 +89,7 @@ class Native:
     def __init__(self, profile: ProvinceProfile, keys: FindsKeys) -> None:
         """Read the certificate. Raises: CredentialsUnavailable, also for an endpoint that may not be spoken to."""
         self._issuer = profile.issuer
-        self._within = _trailing_pairs.sub("", profile.division)
+        self._division = profile.division
         self._states = frozenset(profile.states)
         self._keys = keys
         self._endpoint = profile.endpoint
@@ -163,18 +159,16 @@ class Native:
         return key_id is not None and any(
             key.verifier.verify(jws.signature, jws.signing_input)
             for key in self._keys(self._issuer, key_id)
-            if key.algorithm is algorithm
-            and not key.uses
-            and (key.not_before is None or key.not_before <= at)
-            and (key.not_after is None or at <= key.not_after)
+            if key.algorithm is algorithm and not key.uses and key.valid_at(at)
         )
 
     def _stated(self, claims: Mapping[str, object], bind: str) -> Stated | NotStated:
         division, said, reason = claims.get("div"), claims.get("st"), claims.get("rc")
         # 3
-        if not isinstance(division, str) or not _division_form(division):
+        if not isinstance(division, str) or not is_division(division):
             return UpstreamFailed(UpstreamFailure.GARBAGE, "div")
-        if claims.get("iss") != self._issuer or not division.startswith(self._within) or claims.get("bind") != bind:
+        ours = claims.get("iss") == self._issuer and lies_within(division, self._division)
+        if not ours or claims.get("bind") != bind:
             return UpstreamFailed(UpstreamFailure.WRONG_CODE, "bind")
         # 4
         issued, ends = _time(claims.get("iat")), _time(claims.get("exp"))

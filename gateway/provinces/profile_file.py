@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -27,7 +26,7 @@ from . import dialects
 from .encodings import Encoding, improves, meaning_of, repeated, row_faults, word_fault
 from .profile import Budget, DialectName, ProvinceName, ProvinceProfile, StatedMeaning
 from .profile_model import NAME_PATTERN, Endpoint, NamedTexts, PageRow, ProfileFile, Strict, TextRow, written
-from .toml_file import TomlFile, read_toml
+from .toml_file import TomlFile
 
 Found = Iterator[tuple[MemberPath, str]]
 
@@ -36,19 +35,14 @@ _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):
 _LAST_PORT: Final = 65_535
 
 
-def load_profile(file: Path, encodings: Mapping[str, Encoding]) -> ProvinceProfile:
-    """Return the profile of one file.
+def profile_of(read: TomlFile[ProfileFile], encodings: Mapping[str, Encoding]) -> ProvinceProfile:
+    """Return the profile of a file that has been read.
 
     Checks all that the file itself shows. Does not check: that its credentials exist, nor that its issuer and
     division are nobody else's (the directory does).
 
     Raises: FileRefused.
     """
-    return profile_of(read_toml(file, ProfileFile), encodings)
-
-
-def profile_of(read: TomlFile[ProfileFile], encodings: Mapping[str, Encoding]) -> ProvinceProfile:
-    """Return the profile of a file that has been read. Raises: FileRefused."""
     read.refuse_if(_faults(read, encodings))
     said, folder = read.model, read.file.parent
     budget = said.budget

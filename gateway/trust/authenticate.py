@@ -84,7 +84,7 @@ def permit(code: SignedCode, at: Instant) -> AuthenticCode:
     outside_its_window: TrustedKey | None = None
     for key in code.keys:
         if unlimited or not key.uses or use in key.uses:
-            if (key.not_before is None or key.not_before <= at) and (key.not_after is None or at <= key.not_after):
+            if key.valid_at(at):
                 return AuthenticCode(code.claimed, code.issuer, key)
             outside_its_window = key
     if outside_its_window is None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from gateway.policy.translation import translate
 from gateway.provinces.directory import ProvinceDirectory
 from gateway.provinces.encodings import load_encodings
-from gateway.provinces.profile_file import load_profile
+from gateway.provinces.profile_file import profile_of
+from gateway.provinces.profile_model import ProfileFile
+from gateway.provinces.toml_file import read_toml
 from gateway.status.observe import observe
 from gateway.trust.online import OnlineIssuers, answered, displayed
 from gateway.values import (
@@ -66,7 +68,7 @@ def taking(encoding: str, folder: Path, rows: str = "") -> ProvinceDirectory:
     """Return a directory of one new province on an encoding. Raises: as the loader."""
     file = folder / "new.toml"
     file.write_text(NEW.replace("ENCODING", encoding).replace("ROWS", rows), encoding="utf-8")
-    return ProvinceDirectory([load_profile(file, load_encodings())])
+    return ProvinceDirectory([profile_of(read_toml(file, ProfileFile), load_encodings())])
 
 
 def told(

@@ -96,10 +96,9 @@ def test_nobody_is_known_without_profiles() -> None:
 def test_one_broken_profile_refuses_the_folder(folder: Path) -> None:
     write(folder, other("third", "510000").replace("fresh_for_s = 60", "fresh_for_s = 0"), "third")
     refused = refusal(folder)
-    assert (refused.file, refused.line, refused.path) == (str(folder / "third.toml"), 28, "budget.fresh_for_s")
-    assert refused.why
-    assert refused.where == f"{folder / 'third.toml'}:28: budget.fresh_for_s"
-    assert len(refused.faults) == 1
+    (fault,) = refused.faults
+    assert (fault.file, fault.line, fault.path) == (str(folder / "third.toml"), 28, "budget.fresh_for_s")
+    assert (refused.where, refused.why) == (f"{folder / 'third.toml'}:28: budget.fresh_for_s", fault.why)
 
 
 def test_all_broken_profiles_are_told(folder: Path) -> None:
@@ -120,8 +119,8 @@ def test_all_broken_profiles_are_told(folder: Path) -> None:
 )
 def test_no_two_profiles_share_issuer_or_division(folder: Path, old: str, new: str, path: str, line: int) -> None:
     write(folder, FULL.replace('"example"', '"third"').replace(old, new), "third")
-    refused = refusal(folder)
-    assert (Path(refused.file).name, refused.line, refused.path) == ("third.toml", line, path)
+    (fault,) = refusal(folder).faults
+    assert (Path(fault.file).name, fault.line, fault.path) == ("third.toml", line, path)
 
 
 def test_no_two_profiles_are_the_national_platforms(folder: Path) -> None:
@@ -130,7 +129,7 @@ def test_no_two_profiles_are_the_national_platforms(folder: Path) -> None:
         NATIONAL.replace('"national"\ntitle', '"second"\ntitle').replace("code.national", "code.second"),
         "second",
     )
-    assert refusal(folder).path == "division"
+    assert refusal(folder).faults[0].path == "division"
 
 
 def test_a_city_stands_beside_its_province(folder: Path) -> None:
@@ -145,8 +144,8 @@ def test_a_city_stands_beside_its_province(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "nobody"])
 def test_a_folder_without_profiles_is_refused(tmp_path: Path, name: str) -> None:
-    refused = refusal(tmp_path / name)
-    assert (refused.file, refused.line, refused.path) == (str(tmp_path / name), None, "")
+    (fault,) = refusal(tmp_path / name).faults
+    assert (fault.file, fault.line, fault.path) == (str(tmp_path / name), None, "")
 
 
 def test_a_refused_folder_changes_nothing_that_was_loaded(folder: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 from gateway.formats.opaque import CodeShape
 from gateway.provinces.encodings import load_encodings
 from gateway.provinces.profile import Budget, DialectName, ProvinceProfile, StatedMeaning
-from gateway.provinces.profile_file import load_profile
-from gateway.provinces.toml_file import MAX_FAULTS, MAX_FILE_BYTES, FileFault, FileRefused
+from gateway.provinces.profile_file import profile_of
+from gateway.provinces.profile_model import ProfileFile
+from gateway.provinces.toml_file import MAX_FAULTS, MAX_FILE_BYTES, FileFault, FileRefused, read_toml
 from gateway.values import CodeState, DivisionCode, IssuerId, ReasonClass
 
 from .profile_texts import FULL, NATIONAL, NATIVE, Assignment, assignments, write
@@ -19,7 +20,11 @@ ENCODINGS = load_encodings()
 
 
 def load(folder: Path, text: str, name: str = "example") -> ProvinceProfile:
-    return load_profile(write(folder, text, name), ENCODINGS)
+    return load_file(write(folder, text, name))
+
+
+def load_file(file: Path) -> ProvinceProfile:
+    return profile_of(read_toml(file, ProfileFile), ENCODINGS)
 
 
 def faults(folder: Path, text: str, name: str = "example") -> tuple[FileFault, ...]:
@@ -391,16 +396,16 @@ def test_what_is_no_toml(tmp_path: Path, content: bytes, line: int | None) -> No
     file = tmp_path / "example.toml"
     file.write_bytes(content)
     with pytest.raises(FileRefused) as caught:
-        load_profile(file, ENCODINGS)
+        load_file(file)
     (found,) = caught.value.faults
     assert (found.line, found.path) == (line, "")
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(FileRefused):
-        load_profile(tmp_path / "nobody.toml", ENCODINGS)
+        load_file(tmp_path / "nobody.toml")
     with pytest.raises(FileRefused):
-        load_profile(tmp_path, ENCODINGS)
+        load_file(tmp_path)
 
 
 def test_faults_are_told_in_the_order_of_the_file_and_not_without_end(tmp_path: Path) -> None:
@@ -425,10 +430,10 @@ def test_no_fault_repeats_a_value(tmp_path: Path, member: Assignment) -> None:
     lines[member.line - 1] = f'{member.path.rpartition(".")[2]} = ["{SECRET}"]'
     file = write(tmp_path, "\n".join(lines))
     with pytest.raises(FileRefused) as caught:
-        load_profile(file, ENCODINGS)
+        load_file(file)
     assert SECRET not in str(caught.value)
     lines[member.line - 1] = f"{member.path.rpartition('.')[2]} = '''{SECRET}\n{SECRET}'''"
     write(tmp_path, "\n".join(lines))
     with pytest.raises(FileRefused) as caught:
-        load_profile(file, ENCODINGS)
+        load_file(file)
     assert SECRET not in str(caught.value)
