@@ -25,7 +25,7 @@ from typing import Final
 
 from gateway.divisions import CHINA_TIME
 from gateway.errors import CodeStopped, Reason
-from gateway.values import Instant, ReasonClass
+from gateway.values import DivisionCode, Instant, ReasonClass
 from keys.strict import StrictError, parse_json
 from keys.values import EARLIEST, LATEST, Verifier
 
@@ -47,6 +47,7 @@ NotStated = CodeStopped | UpstreamFailed
 _FLAGS: Final[Mapping[object, bool]] = {"true": True, "1": True, "false": False, "0": False}
 _wall_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 _digits = re.compile(r"[0-9]{1,15}").fullmatch
+_six_digits = re.compile(r"[1-9][0-9]{5}").fullmatch
 _token = re.compile(rf"[!-~]{{1,{MAX_TOKEN_CHARACTERS}}}").fullmatch
 _white_space = re.compile(r"[ \t\r\n]*").match
 _decode = json.JSONDecoder().raw_decode
@@ -90,6 +91,8 @@ class Record:
     """A flag that may be there, and means the same."""
     stated_time: str = ""
     expire_time: str = ""
+    division: str = ""
+    """Whose code it is; looked at where the answer is about the code of another."""
 
 
 class _Unusable(Exception):
@@ -103,7 +106,13 @@ class _Unusable(Exception):
 
 
 def read_state(
-    body: bytes, envelope: Envelope, record: Record, *, asked: str, carried: Mapping[str, str] | None = None
+    body: bytes,
+    envelope: Envelope,
+    record: Record,
+    *,
+    asked: str,
+    carried: Mapping[str, str] | None = None,
+    about: DivisionCode | None = None,
 ) -> Stated | NotStated:
     """Return what an answer states, or why it states nothing, as a value and not raised.
 
@@ -112,12 +121,13 @@ def read_state(
     3. The echo of what was `asked`, wherever it is there.
     4. The result code.
     5. The flags of expiry.
-    6. The few words and times.
+    6. Whose code it is: of the province that `about` lies in, if that is given.
+    7. The few words and times.
 
     Does not check: that the answer is the province's; TLS or the signature did. Whether its times have passed.
     """
     try:
-        return _read_state(body, envelope, record, asked, carried or {})
+        return _read_state(body, envelope, record, asked, carried or {}, about)
     except _Unusable as unusable:
         return unusable.outcome
 
@@ -160,7 +170,9 @@ def wall_time(at: Instant) -> str:
     return datetime.fromtimestamp(at, CHINA_TIME).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _read_state(body: bytes, envelope: Envelope, record: Record, asked: str, carried: Mapping[str, str]) -> Stated:
+def _read_state(
+    body: bytes, envelope: Envelope, record: Record, asked: str, carried: Mapping[str, str], about: DivisionCode | None
+) -> Stated:
     # 1
     node = _open(body, envelope)
     # 2
@@ -185,6 +197,13 @@ def _read_state(body: bytes, envelope: Envelope, record: Record, asked: str, car
     ):
         raise _Unusable(Reason.EXPIRED, record.expired or record.lapsed)
     # 6
+    if about is not None:
+        division = _word(members.get(record.division), record.division)
+        if not _six_digits(division):
+            raise _Unusable(UpstreamFailure.GARBAGE, record.division)
+        if division[:2] != about[:2]:
+            raise _Unusable(UpstreamFailure.WRONG_CODE, record.division)
+    # 7
     said = _word(members.get(record.state), record.state)
     return Stated(
         said if said in record.states else "",

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from gateway.values import Instant, OpaqueCode
+from gateway.values import DivisionCode, Instant, OpaqueCode
 
 from .answers import Envelope, read_state, read_texts
 from .credentials import read_secret
@@ -36,6 +36,7 @@ NEEDS: Final = Needs(
         reason_member="reason",
         stated_time_member="statedTime",
         expire_time_member="expireTime",
+        division_member="division",
     ),
     success=("0",),
 )
@@ -49,23 +50,28 @@ class National:
         self._given = given = NEEDS.parameters_of(profile)
         self._app_id = profile.registered_as["app_id"]
         self._secret = read_secret(profile.credentials["secret_key"])
+        self._issuer = profile.issuer
         self._record = record_of(profile, given, ("data",))
         self._envelope = Envelope(("resultCode",), NEEDS.success, NEEDS.codes_of(profile))
         self._upstream = HttpUpstream(profile, use_connections_once=False)
 
     async def ask(self, code: OpaqueCode, *, at: Instant, time_left: float) -> Stated:
         """See `Dialect`."""
-        return await within(time_left, self._apply_and_verify(sent(code, self._given), at))
+        # In another's place it must say whose code it is: else a green of one province would be judged as another's.
+        about = None if code.issuer == self._issuer else code.division
+        return await within(time_left, self._apply_and_verify(sent(code, self._given), about, at))
 
     async def close(self) -> None:
         """See `Dialect`."""
         await self._upstream.close()
 
-    async def _apply_and_verify(self, asked: str, at: Instant) -> Stated:
+    async def _apply_and_verify(self, asked: str, about: DivisionCode | None, at: Instant) -> Stated:
         apply = partial(read_texts, envelope=self._envelope, paths=tuple((name,) for name in _CARRIED))
         given_out = await self._upstream.post(self._given["apply_path"], self._signed(at), JSON, apply)
         carried = dict(zip(_CARRIED, given_out, strict=True))
-        verify = partial(read_state, envelope=self._envelope, record=self._record, asked=asked, carried=carried)
+        verify = partial(
+            read_state, envelope=self._envelope, record=self._record, asked=asked, carried=carried, about=about
+        )
         body = self._signed(at, codeContent=asked, **carried)
         return await self._upstream.post(self._given["path"], body, JSON, verify)
 

@@ -138,6 +138,7 @@ def record_of(profile: ProvinceProfile, given: Mapping[str, str], path: Path, *,
         lapsed,
         given["stated_time_member"],
         given["expire_time_member"],
+        given.get("division_member", ""),
     )
 
 

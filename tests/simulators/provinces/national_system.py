@@ -33,7 +33,7 @@ class NationalSystem(HttpSystem):
     }
 
     _given: dict[str, str]
-    _provinces: dict[str, tuple[Population, Shown]]
+    _provinces: dict[str, tuple[Population, Shown, str]]
     _calls = 0
 
     def routes(self) -> Mapping[str, Answers]:
@@ -49,9 +49,9 @@ class NationalSystem(HttpSystem):
         """See HttpSystem."""
         return {"secret_key": self.secret("secret_key").encode()}
 
-    def know(self, national_id: str, people: Population, shown: Shown) -> None:
-        """Learn the national id that a province's code carries."""
-        self._provinces[national_id] = (people, shown)
+    def know(self, national_id: str, people: Population, shown: Shown, division: str) -> None:
+        """Learn the national id that the code of a division carries."""
+        self._provinces[national_id] = (people, shown, division)
 
     async def _apply(self, request: web.Request, body: bytes, fault: Fault) -> Reply:
         asked = json.loads(body)
@@ -88,6 +88,7 @@ class NationalSystem(HttpSystem):
         now = self.clock()
         ends = now - 1 if finding.lies_expired else finding.shown.expires
         record = {
+            "division": self._division(asked["codeContent"]),
             "state": self.words[finding.colour.state],
             "reason": finding.colour.reason or about.story,
             "statedTime": int((now - 60 if finding.lies_expired else now) * 1000),
@@ -103,7 +104,7 @@ class NationalSystem(HttpSystem):
         known = self._provinces.get(presented)
         if known is None:
             return self.find(presented, fault)
-        people, shown = known
+        people, shown, _ = known
         about = shown.person
         if fault.kind is FaultKind.OTHER_PERSON:
             about = people.somebody_else(about.number)
@@ -114,6 +115,10 @@ class NationalSystem(HttpSystem):
             expired=shown.expires <= self.clock(),
             lies_expired=fault.kind is FaultKind.EXPIRED_AS_SUCCESS,
         )
+
+    def _division(self, presented: str) -> str:
+        known = self._provinces.get(presented)
+        return self.settings.division if known is None else known[2]
 
     def _signed(self, asked: Mapping[str, str]) -> bool:
         signed = "&".join(f"{name}={asked[name]}" for name in sorted(asked) if name != "sign")

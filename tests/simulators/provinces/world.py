@@ -135,7 +135,7 @@ class ProvinceWorld:
         if isinstance(platform, NationalSystem) and name != NATIONAL:
             shown = screens.population.show(number, age_s=age_s)
             national = blake2b(f"{name}/{shown.identifier}".encode(), digest_size=16).hexdigest()
-            platform.know(national, screens.population, shown)
+            platform.know(national, screens.population, shown, str(self.provinces[name].profile["division"]))
         return ShownCode(name, number, screens.draw(number, national=national, age_s=age_s).text.encode())
 
     def people(self, name: str) -> Population:

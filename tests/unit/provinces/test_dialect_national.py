@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from aiohttp import web
 from gateway.errors import Reason
 from gateway.provinces.dialect import Stated, UpstreamFailure
 from gateway.provinces.profile import DialectName, ProvinceProfile
-from gateway.values import Instant, ReasonClass
+from gateway.values import DivisionCode, Instant, IssuerId, ReasonClass
 
 from .dialect_servers import AT, HOLDER, NAME, connected, keep, opaque, outcome, profile_of, serving
 
@@ -105,6 +106,32 @@ async def test_answers(
 
     async with serving(platform) as endpoint, connected(national(endpoint, tmp_path)) as province:
         assert await outcome(province) == expected
+
+
+@pytest.mark.parametrize(
+    ("division", "expected"),
+    [
+        ("330000", Stated("00")),
+        ("330100", Stated("00")),
+        (330000, Stated("00")),
+        ("440000", UpstreamFailure.WRONG_CODE),
+        ("100000", UpstreamFailure.WRONG_CODE),
+        (NAME, UpstreamFailure.GARBAGE),
+        ("33", UpstreamFailure.GARBAGE),
+        (None, UpstreamFailure.GARBAGE),
+    ],
+)
+async def test_in_anothers_place_it_must_say_whose_code_it_is(
+    tmp_path: Path, division: object, expected: Stated | UpstreamFailure
+) -> None:
+    """Else the green of one province could be shown on the page of another that happens to be down."""
+    anothers = replace(opaque(), issuer=IssuerId("https://zhejiang.code.invalid"), division=DivisionCode("330100"))
+
+    async def platform(request: web.Request) -> web.Response:
+        return web.json_response(applied() if request.path == "/apply" else verified(division=division))
+
+    async with serving(platform) as endpoint, connected(national(endpoint, tmp_path)) as province:
+        assert await outcome(province, anothers) == expected
 
 
 async def test_each_question_applies_for_itself_and_both_steps_share_its_time(tmp_path: Path) -> None:
