@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import re
 import sys
@@ -151,6 +152,8 @@ def show(seen: dict[str, Phases], metrics: dict[str, float]) -> list[str]:
         )
     console = Console(width=180)
     console.print(table)
+    halves = [median(seen[HEALTHY].p99[start::2]) for start in (0, 1)]
+    console.print(f"Noise: every second healthy phase against the others: {max(halves) / min(halves):.2f}")
     for name, value in metrics.items():
         console.print(f"{name} {value:g}", highlight=False)
     missed += [f"{kind}: the breaker stayed closed" for kind in OPENS if 0 in seen[kind].breaker]
@@ -175,6 +178,7 @@ def main() -> int:
         home = Path(folder)
         with simulators(home, FAILING, *OTHERS, "national", people=given.people, budget=budget) as world:
             site = connected_site(home, world.issuers)
+            gc.disable()  # of the load: its own pauses are nobody's
             with running(site) as gateway:
                 seen = asyncio.run(drill(gateway, world, given))
                 metrics = province_metrics(gateway)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 import threading
@@ -44,9 +45,9 @@ def obey(world: ProvinceWorld, order: Mapping[str, Any]) -> object:
             first, name = int(order["first"]), order["province"]
             people = len(world.people(name))
             numbers = [number % people for number in range(first, first + int(order["count"]))]
-            return [
-                [number, world.code(name, number).text.decode(), world.truth(name, number).name] for number in numbers
-            ]
+            told = [[each, world.code(name, each).text.decode(), world.truth(name, each).name] for each in numbers]
+            gc.freeze()  # what stays for good must not be walked through while somebody is timed
+            return told
         case "struck":
             return {name: [each.switch.questions, each.switch.struck] for name, each in world.provinces.items()}
         case other:
