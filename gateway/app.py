@@ -180,7 +180,14 @@ class App:
             return ReloadRefused("config", "", exception_name(exc))
         loaded = self._judging.loaded
         trust = loaded.trust
-        return ReloadDone(trust.epoch, len(trust.issuers), len(trust.keys), len(loaded.policies.divisions))
+        return ReloadDone(
+            trust.epoch,
+            len(trust.issuers),
+            len(trust.keys),
+            len(loaded.policies.divisions),
+            len(loaded.provinces.profiles),
+            len(loaded.published.lists),
+        )
 
     async def _look(self) -> None:
         """Say ready or not, where that has changed."""

@@ -3,7 +3,8 @@
 Rules:
 
 - A reload is whole: everything is loaded and every connector made before any of it is put in force, as one new desk.
-- Keys, trust and rules are seen through the desk in force: who asked before a reload is answered by what was then.
+- Trust and rules are seen through the desk in force: who asked before a reload is answered by what was then. Only the
+  keys of provinces that sign their answers are those of now: one that is trusted no more vouches for nothing.
 - Nothing here knows a transport.
 """
 

@@ -3,7 +3,8 @@
 Rules:
 
 - Nothing is printed but events (gateway/watch): libraries and uncaught exceptions are routed there first of all.
-- SIGHUP reloads trust lists and rules. SIGTERM and SIGINT drain; a second one gives up on open calls.
+- SIGHUP reloads trust lists, rules, profiles and published lists. SIGTERM and SIGINT drain; a second one gives up on
+  open calls.
 - Exit status: 0 after a drain, 78 if the configuration or a file that it names is refused (systemd does not try again),
   1 if an address cannot be had or something else failed, 2 if called wrongly.
 """
@@ -39,7 +40,7 @@ def serve(
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Overrides an option. Repeatable.")
     ] = None,
 ) -> None:
-    """Serve, until told to stop. SIGHUP reloads trust lists and rules, SIGTERM drains.
+    """Serve, until told to stop. SIGHUP reloads what the configuration names, SIGTERM drains.
 
     Exit status: 0 stopped as told, 78 the configuration or a file it names is refused, 1 anything else.
 

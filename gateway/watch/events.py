@@ -114,13 +114,15 @@ class ReadinessChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReloadDone(Event):
-    """A reload put new trust lists and rules in force, together."""
+    """A reload put trust lists, rules, profiles and published lists in force, together."""
 
     name = "reload_done"
     epoch: int
     issuers: int
     keys: int
     divisions: int
+    provinces: int
+    lists: int
 
 
 @dataclass(frozen=True, slots=True)

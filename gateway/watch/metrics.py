@@ -63,7 +63,8 @@ class Metrics:
             "hcgw_config_last_reload_successful", "1 if the last reload put everything that it re-reads in force."
         )
         self._reload_time = self._gauge(
-            "hcgw_config_last_reload_success_timestamp_seconds", "When trust lists and rules were last put in force."
+            "hcgw_config_last_reload_success_timestamp_seconds",
+            "When the start or a reload last put everything in force.",
         )
         self._ready = self._gauge("hcgw_ready", "1 while /readyz and the gRPC health service say ready.")
         build = Gauge("hcgw_build_info", "Always 1.", ("version", "python"), registry=self.registry)
@@ -72,7 +73,7 @@ class Metrics:
         self._clock = clock
 
     def reloaded(self) -> None:
-        """Tell that trust lists and rules were put in force."""
+        """Tell that everything that is re-read was put in force."""
         self._trust_reload.set(1)
         self._config_reload.set(1)
         self._reload_time.set(self._clock())
