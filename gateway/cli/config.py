@@ -86,6 +86,8 @@ def check(file: File = None, settings: Settings = None) -> None:
         faults.append(str(refused))
     if config.grpc.tls is not None:
         faults += _tls_faults(config.grpc.tls)
+    if not faults:
+        faults += _faults_together(config)
     for fault in faults:
         typer.secho(fault, err=True, fg="red")
     if faults:
@@ -113,6 +115,21 @@ def schema() -> None:
       hcgw config schema > hcgw.schema.json
     """
     typer.echo(json.dumps(Config.model_json_schema(), indent=2))
+
+
+def _faults_together(config: Config) -> list[str]:
+    """Return what only shows when the parts are put together: credentials of profiles, the names of converted codes."""
+    from gateway.conversion.observer import NobodyObserves
+    from gateway.instants import now
+    from gateway.judging import Judging, Watchers
+    from gateway.loading import StartRefused
+    from gateway.provinces.observer import NobodyWatches
+
+    try:
+        Judging(config, now, Watchers(lambda _: None, NobodyWatches(), NobodyObserves()))
+    except StartRefused as refused:
+        return [str(refused)]
+    return []
 
 
 def _tls_faults(tls: TlsSection) -> list[str]:

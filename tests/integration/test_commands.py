@@ -49,6 +49,33 @@ def test_config_check_looks_into_tls_files(site: Site) -> None:
     ]
 
 
+CONVERSION = """
+[conversion]
+signer = "file:receipts.key.pem"
+issuer = "https://gateway.test/conversion"
+status_uri = "https://gateway.test/status"
+"""
+PROVINCES = f'\n[provinces]\ndirectory = "{ROOT / "deploy" / "provinces"}"\n'
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "refused"),
+    [
+        (CONVERSION, "", ""),
+        (CONVERSION, "conversion.stale_after_s=60", "conversion: conversion.recheck_s"),
+        (CONVERSION, f'conversion.issuer="{"x" * 120}"', "conversion: conversion.issuer, conversion.status_uri"),
+        # The profiles that ship are sound; the secrets that they name are not there.
+        (PROVINCES, "", f"provinces.directory: {ROOT / 'deploy' / 'provinces'}"),
+    ],
+)
+def test_config_check_refuses_whatever_serve_would(site: Site, section: str, setting: str, refused: str) -> None:
+    site.config.write_text(site.config.read_text() + section)
+    status, out, err = hcgw("config", "check", str(site.config), *(["--set", setting] if setting else []))
+    assert (status, "sound" in out) == ((1, False) if refused else (0, True))
+    assert err.startswith(refused)
+    assert bool(err) is bool(refused)
+
+
 def test_config_show_tells_what_is_in_effect(site: Site) -> None:
     status, out, _ = hcgw(
         "config", "show", str(site.config), "--set", "log.level=error", HCGW__SERVICE__INSTANCE="other"
