@@ -45,9 +45,6 @@ class Flights:
     def __init__(self) -> None:
         self._under_way: dict[bytes, Flight] = {}
 
-    def __len__(self) -> int:
-        return len(self._under_way)
-
     def find(self, key: bytes) -> Flight | None:
         """Return the call that asks this, if one is under way."""
         return self._under_way.get(key)

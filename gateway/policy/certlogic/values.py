@@ -28,9 +28,7 @@ _COMPOSITE: Final = frozenset({list, dict, datetime})
 
 
 def truth(value: object, path: Path) -> bool:
-    """Tell whether `value` is truthy. Raises: EvaluationFailed if it is neither truthy nor falsy."""
-    if type(value) in TRUTHFUL:
-        return bool(value)
+    """Tell whether `value`, of a type that is not in TRUTHFUL, is truthy. Raises: EvaluationFailed if it is neither."""
     if type(value) is float and value.is_integer():
         return value != 0
     raise EvaluationFailed(path, "is neither truthy nor falsy")

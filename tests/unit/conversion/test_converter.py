@@ -404,6 +404,17 @@ async def test_an_original_goes_with_the_last_code_that_was_made_from_it(world: 
     assert [original.code.open() for original in originals] == [b"", b""]
 
 
+async def test_an_original_of_two_divisions_is_kept_for_the_other_one(world: World) -> None:
+    here, elsewhere = await world.made(opaque()), await world.made(opaque(), HAINAN)
+    bindings = world.converter.bindings
+    (mine,) = [place for place in bindings._places.values() if place.original.division != HAINAN]
+    bindings.close(mine)
+    assert (await world.judged(here.jws.encode())).reasons[0] is Reason.STATUS_UNAVAILABLE
+    world.yunnan.says["00000001"] = "red"
+    world.converter.noticed(opaque(), await world.judged(opaque(), HAINAN))
+    assert (await world.judged(elsewhere.jws.encode(), HAINAN)).reasons[0] is Reason.STATE_RED
+
+
 async def test_a_code_that_has_ended_reads_unknown(world: World) -> None:
     claimed = both(await world.made(signed(lives=200)))[0]
     assert claimed.status_pointer is not None

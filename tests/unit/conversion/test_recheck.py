@@ -15,7 +15,7 @@ from gateway.conversion.recheck import IN_FLIGHT, SIGNED_PER_LOOK, SLICE, Rechec
 from gateway.errors import NotReady, Reason
 from gateway.values import CodeState, Decision, Instant, Measure, OpaqueCode, Way
 from tests.conftest import NOON
-from tests.unit.conversion.world import HAINAN, RULES, World, opaque, signed
+from tests.unit.conversion.world import HAINAN, RULES, YUNNAN, World, opaque, signed
 
 ID = "00000001"
 CANARY = "Zhang Wei 330102199001011234"
@@ -208,6 +208,25 @@ async def test_what_anybody_learns_reaches_the_codes_at_once(world: World) -> No
     world.converter.noticed(opaque(), await world.judged(opaque(), HAINAN))
     assert await verdicts(world, made) == OTHER_STATES["red"]
     assert (await world.judged(elsewhere.jws.encode(), HAINAN)).reasons[0] is Reason.STATE_RED
+
+
+async def test_nothing_is_noticed_of_codes_that_nothing_was_made_from(world: World) -> None:
+    world.yunnan.says[ID] = "red"
+    world.converter.noticed(opaque(), await world.judged(opaque()))
+    assert world.counts.marks == []
+    world.yunnan.says[ID] = "green"
+    assert await verdicts(world, await world.made(opaque())) == PASSES
+
+
+async def test_an_original_whose_codes_have_ended_meanwhile_is_not_asked_about(world: World) -> None:
+    made = await world.made(opaque())
+    (original,) = world.converter.bindings.take_due(Instant(world.at + 60), YUNNAN, 9)
+    place = original.places[0]
+    assert made.expire_time == place.ends
+    world.converter.bindings.close(place)
+    asked = len(world.yunnan.asked)
+    await world.rechecks._look_at(original)
+    assert (len(world.yunnan.asked), world.counts.looks) == (asked, [])
 
 
 async def test_what_is_noticed_lets_no_code_off_and_touches_no_other(world: World) -> None:

@@ -48,6 +48,7 @@ def _with(member: str, value: Any) -> dict[str, Any]:
         (_with("name", "somebody"), "entries[0].name"),
         (_with("day", "2020-02-30"), "entries[0].day"),
         (_with("day", "20200215"), "entries[0].day"),
+        (_with("day", 20200215), "entries[0].day"),
         (_with("mode", "rocket"), "entries[0].mode"),
         (_with("number", "G"), "entries[0].number"),
         (_with("number", 1234), "entries[0].number"),
@@ -128,7 +129,13 @@ class TestStore:
         with pytest.raises(ListsUnavailable):
             load_lists(files, Trust().snapshot(), AT)
 
-    def test_what_is_missing_refuses_all(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("data", [None, b"", signed(journeys(seq=0)), signed(journeys(), by=key("another"))])
+    def test_what_is_missing_or_broken_refuses_all(self, tmp_path: Path, data: bytes | None) -> None:
+        sound, unsound = tmp_path / "journeys.jws", tmp_path / "places.jws"
+        sound.write_bytes(signed(journeys()))
+        if data is not None:
+            unsound.write_bytes(data)
         with pytest.raises(ListsUnavailable) as refused:
-            load_lists([tmp_path / "none.jws"], Trust().snapshot(), AT)
-        assert "none.jws" in refused.value.file
+            load_lists([sound, unsound], Trust().snapshot(), AT)
+        assert refused.value.file == str(unsound)
+        assert refused.value.why

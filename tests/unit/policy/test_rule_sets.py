@@ -352,6 +352,30 @@ def test_one_broken_file_refuses_all(folder: Path, name: str, text: str, line: i
     assert (refused.value.file, refused.value.line, refused.value.field) == (str(folder / name), line, field)
 
 
+def test_a_file_that_cannot_be_opened_is_refused(folder: Path) -> None:
+    (folder / "s" / "third.json").mkdir()
+    with pytest.raises(RuleSetInvalid) as refused:
+        RuleSets.load(folder)
+    assert (refused.value.file, refused.value.line) == (str(folder / "s" / "third.json"), None)
+
+
+def test_a_byte_order_mark_is_no_json(folder: Path) -> None:
+    """Python's own parser takes it, so that it knows no line of the fault."""
+    (folder / "s" / "third.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(rule("GR-CN-0003")).encode())
+    with pytest.raises(RuleSetInvalid) as refused:
+        RuleSets.load(folder)
+    assert (Path(refused.value.file).name, refused.value.line) == ("third.json", None)
+
+
+def test_too_many_files_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.policy.rule_sets.MAX_FILES", 2)
+    assert list(RuleSets.load(folder).sets) == ["s"]
+    (folder / "s" / "third.json").write_text(json.dumps(rule("GR-CN-0003")))
+    with pytest.raises(RuleSetInvalid) as refused:
+        RuleSets.load(folder)
+    assert refused.value.file == str(folder / "s")
+
+
 def test_a_file_that_is_not_utf8_is_refused(folder: Path) -> None:
     (folder / "s" / "third.json").write_bytes(b'{"Identifier": "\xff"}')
     with pytest.raises(RuleSetInvalid) as refused:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import CodeUnreadable, Reason
 from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
+from gateway.provinces.encodings import load_encodings
 from gateway.provinces.profile import ProvinceName
 from gateway.values import CodeState, DivisionCode, Format, IssuerId
 
@@ -91,6 +93,13 @@ def test_its_codes_are_recognised(folder: Path) -> None:
 
 def test_nobody_is_known_without_profiles() -> None:
     assert (NO_PROVINCES.profiles, NO_PROVINCES.national, dict(NO_PROVINCES.online.issuers)) == ((), None, {})
+
+
+def test_broken_encodings_refuse_every_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "encodings.txt"
+    broken.write_text('[[encoding]]\nname = "x"\n')
+    monkeypatch.setattr("gateway.provinces.directory.load_encodings", partial(load_encodings, broken))
+    assert {fault.file for fault in refusal(folder).faults} == {str(broken)}
 
 
 def test_one_broken_profile_refuses_the_folder(folder: Path) -> None:
