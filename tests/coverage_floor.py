@@ -43,7 +43,7 @@ def rooms_of(path: str) -> set[str]:
 
 
 def by_room(report: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """Return room (or module with a floor) -> (percent of lines, percent of branches); a room without branches has 100."""
+    """Return room, or module with a floor -> (percent of lines, percent of branches); without branches it is 100."""
     rooms: dict[str, Counter[str]] = {}
     for path, measured in report["files"].items():
         for room in rooms_of(path):
