@@ -23,7 +23,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from gateway.divisions import CHINA_TIME
+from gateway.divisions import CHINA_TIME, is_division
 from gateway.errors import CodeStopped, Reason
 from gateway.values import DivisionCode, Instant, ReasonClass
 from keys.strict import StrictError, parse_json
@@ -47,7 +47,6 @@ NotStated = CodeStopped | UpstreamFailed
 _FLAGS: Final[Mapping[object, bool]] = {"true": True, "1": True, "false": False, "0": False}
 _wall_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch
 _digits = re.compile(r"[0-9]{1,15}").fullmatch
-_six_digits = re.compile(r"[1-9][0-9]{5}").fullmatch
 _token = re.compile(rf"[!-~]{{1,{MAX_TOKEN_CHARACTERS}}}").fullmatch
 _white_space = re.compile(r"[ \t\r\n]*").match
 _decode = json.JSONDecoder().raw_decode
@@ -199,7 +198,7 @@ def _read_state(
     # 6
     if about is not None:
         division = _word(members.get(record.division), record.division)
-        if not _six_digits(division):
+        if not is_division(division):
             raise _Unusable(UpstreamFailure.GARBAGE, record.division)
         if division[:2] != about[:2]:
             raise _Unusable(UpstreamFailure.WRONG_CODE, record.division)
