@@ -89,13 +89,14 @@ def test_what_is_no_document_is_refused(text: str) -> None:
         (signed(journeys(iss="https://nobody.example")), Trust(), "iss"),
         (signed(journeys()), Trust(not_after=Instant(AT - 1)), "signature"),
         (signed(journeys()), Trust(uses=frozenset({KeyUse.TEST})), "signature"),
-        (signed(journeys()).replace(b".", b"!", 1), Trust(), "JWS segments"),
+        (signed(journeys()).replace(b".", b"!", 1), Trust(), "JWS header"),
+        (signed(journeys()).replace(b".", b"!"), Trust(), "JWS segments"),
     ],
 )
 def test_only_its_issuer_may_say_so(data: bytes, trust: Trust, path: str) -> None:
     with pytest.raises(ListInvalid) as refused:
         read_list(data, trust.snapshot(), AT)
-    assert refused.value.path in {path, "typ", "JWS header"}
+    assert refused.value.path == path
 
 
 def test_the_nation_may_speak_of_any_division() -> None:
