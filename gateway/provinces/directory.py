@@ -22,7 +22,7 @@ from .encodings import Encoding, load_encodings
 from .profile import ProvinceName, ProvinceProfile
 from .profile_file import profile_of
 from .profile_model import ProfileFile
-from .toml_file import FileFault, FileRefused, TomlFile, read_toml
+from .toml_file import FileFault, TomlFile, TomlRefused, read_toml
 
 MOST_PROFILES: Final = 1_000
 
@@ -84,7 +84,7 @@ class ProvinceDirectory:
         # 1
         try:
             encodings = load_encodings()
-        except FileRefused as refused:
+        except TomlRefused as refused:
             raise ProfilesUnavailable(refused.faults) from None
         # 2
         files = sorted(file for file in folder.glob("*.toml") if not file.name.startswith("."))
@@ -112,7 +112,7 @@ def _read_all(
         try:
             text = read_toml(file, ProfileFile)
             read.append((text, profile_of(text, encodings)))
-        except FileRefused as refused:
+        except TomlRefused as refused:
             faults += refused.faults
     return read, faults
 

@@ -81,7 +81,7 @@ class EncodingsFile(Strict):
 
 
 def load_encodings(file: Path = SHIPPED) -> Mapping[str, Encoding]:
-    """Return the encodings of a file by name. Raises: FileRefused; then none of them may be used."""
+    """Return the encodings of a file by name. Raises: TomlRefused; then none of them may be used."""
     read = read_toml(file, EncodingsFile)
     read.refuse_if(_faults(read))
     return MappingProxyType(

@@ -41,7 +41,7 @@ def profile_of(read: TomlFile[ProfileFile], encodings: Mapping[str, Encoding]) -
     Checks all that the file itself shows. Does not check: that its credentials exist, nor that its issuer and
     division are nobody else's (the directory does).
 
-    Raises: FileRefused.
+    Raises: TomlRefused.
     """
     read.refuse_if(_faults(read, encodings))
     said, folder = read.model, read.file.parent

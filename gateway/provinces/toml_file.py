@@ -52,7 +52,7 @@ class FileFault:
         return f"{self.where}: {self.why}"
 
 
-class FileRefused(Exception):
+class TomlRefused(Exception):
     """Nothing of a file may be used. `faults` is not empty."""
 
     def __init__(self, faults: Iterable[FileFault]) -> None:
@@ -73,10 +73,10 @@ class TomlFile(Generic[M]):
         return _fault(self.file, self.text, path, why)
 
     def refuse_if(self, found: Iterable[tuple[MemberPath, str]]) -> None:
-        """Raise FileRefused if anything was found wrong."""
+        """Raise TomlRefused if anything was found wrong."""
         faults = [self.fault(path, why) for path, why in islice(found, MAX_FAULTS)]
         if faults:
-            raise FileRefused(faults)
+            raise TomlRefused(faults)
 
 
 def read_toml(file: Path, model: type[M]) -> TomlFile[M]:
@@ -86,7 +86,7 @@ def read_toml(file: Path, model: type[M]) -> TomlFile[M]:
     2. TOML.
     3. The model's members, all of their types, and none that it does not know.
 
-    Raises: FileRefused.
+    Raises: TomlRefused.
     """
     # 1
     text = _text(file)
@@ -94,11 +94,11 @@ def read_toml(file: Path, model: type[M]) -> TomlFile[M]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise FileRefused(
+        raise TomlRefused(
             [FileFault(str(file), line_of_syntax_fault(text, fault), "", f"is not TOML: {fault}")]
         ) from None
     except (ValueError, RecursionError):
-        raise FileRefused(
+        raise TomlRefused(
             [FileFault(str(file), None, "", "is not TOML: too large a number, or nested too deep")]
         ) from None
     # 3
@@ -107,7 +107,7 @@ def read_toml(file: Path, model: type[M]) -> TomlFile[M]:
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False, include_input=False, include_context=False)
         faults = [_fault(file, text, *_read_error(error)) for error in errors[:MAX_FAULTS]]
-    raise FileRefused(faults)
+    raise TomlRefused(faults)
 
 
 def _text(file: Path) -> str:
@@ -122,7 +122,7 @@ def _text(file: Path) -> str:
         why = f"cannot be read: {unreadable.strerror}"
     except UnicodeDecodeError:
         why = "is not UTF-8"
-    raise FileRefused([FileFault(str(file), None, "", why)])
+    raise TomlRefused([FileFault(str(file), None, "", why)])
 
 
 def _fault(file: Path, text: str, path: MemberPath, why: str) -> FileFault:

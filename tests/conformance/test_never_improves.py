@@ -20,7 +20,7 @@ from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.policy.translation import translate
 from gateway.provinces.encodings import load_encodings
 from gateway.provinces.profile import ProvinceName
-from gateway.provinces.toml_file import FileRefused
+from gateway.provinces.toml_file import TomlRefused
 from gateway.trust.online import OnlineIssuers
 from gateway.values import CodeState, DivisionCode, Format, IssuerId, Measure, ReasonClass
 from tests.unit.codes import authentic
@@ -290,5 +290,5 @@ def test_the_judge_sees_every_improvement() -> None:
 )
 def test_a_profile_that_improves_its_encoding_is_refused(row: str, better: str, tmp_path: Path) -> None:
     rows = f'[[state]]\nsaid = "{row}"\nstate = "{better}"\nmeaning = "Better."\nsource = "assumed: for a test"\n'
-    with pytest.raises(FileRefused):
+    with pytest.raises(TomlRefused):
         taking("tencent", tmp_path, rows)

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.provinces.encodings import SHIPPED, improves, load_encodings, word_fault
 from gateway.provinces.profile import StatedMeaning
-from gateway.provinces.toml_file import FileRefused
+from gateway.provinces.toml_file import TomlRefused
 from gateway.values import CodeState, ReasonClass
 
 TWO = """\
@@ -80,14 +80,14 @@ def test_encodings_are_read_by_name(tmp_path: Path) -> None:
 )
 def test_what_is_refused(tmp_path: Path, old: str, new: str, path: str, line: int) -> None:
     assert old in TWO
-    with pytest.raises(FileRefused) as caught:
+    with pytest.raises(TomlRefused) as caught:
         load_encodings(written(tmp_path, TWO.replace(old, new, 1)))
     assert (path, line) in {(fault.path, fault.line) for fault in caught.value.faults}
 
 
 @pytest.mark.parametrize("text", ["", "[[encoding]]\nname = 'x'\ntitle = 'x'\nsource = 'x'\n"])
 def test_an_empty_file_or_encoding_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(FileRefused):
+    with pytest.raises(TomlRefused):
         load_encodings(written(tmp_path, text))
 
 

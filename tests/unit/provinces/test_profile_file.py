@@ -11,7 +11,7 @@ from gateway.provinces.encodings import load_encodings
 from gateway.provinces.profile import Budget, DialectName, ProvinceProfile, StatedMeaning
 from gateway.provinces.profile_file import profile_of
 from gateway.provinces.profile_model import ProfileFile
-from gateway.provinces.toml_file import MAX_FAULTS, MAX_FILE_BYTES, FileFault, FileRefused, read_toml
+from gateway.provinces.toml_file import MAX_FAULTS, MAX_FILE_BYTES, FileFault, TomlRefused, read_toml
 from gateway.values import CodeState, DivisionCode, IssuerId, ReasonClass
 
 from .profile_texts import FULL, NATIONAL, NATIVE, Assignment, assignments, write
@@ -28,7 +28,7 @@ def load_file(file: Path) -> ProvinceProfile:
 
 
 def faults(folder: Path, text: str, name: str = "example") -> tuple[FileFault, ...]:
-    with pytest.raises(FileRefused) as caught:
+    with pytest.raises(TomlRefused) as caught:
         load(folder, text, name)
     assert {fault.file for fault in caught.value.faults} == {str(folder / f"{name}.toml")}
     assert all(fault.why for fault in caught.value.faults)
@@ -395,16 +395,16 @@ def test_where_the_native_dialect_is_spoken(tmp_path: Path, url: str, plaintext:
 def test_what_is_no_toml(tmp_path: Path, content: bytes, line: int | None) -> None:
     file = tmp_path / "example.toml"
     file.write_bytes(content)
-    with pytest.raises(FileRefused) as caught:
+    with pytest.raises(TomlRefused) as caught:
         load_file(file)
     (found,) = caught.value.faults
     assert (found.line, found.path) == (line, "")
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(FileRefused):
+    with pytest.raises(TomlRefused):
         load_file(tmp_path / "nobody.toml")
-    with pytest.raises(FileRefused):
+    with pytest.raises(TomlRefused):
         load_file(tmp_path)
 
 
@@ -429,11 +429,11 @@ def test_no_fault_repeats_a_value(tmp_path: Path, member: Assignment) -> None:
     lines = FULL.splitlines()
     lines[member.line - 1] = f'{member.path.rpartition(".")[2]} = ["{SECRET}"]'
     file = write(tmp_path, "\n".join(lines))
-    with pytest.raises(FileRefused) as caught:
+    with pytest.raises(TomlRefused) as caught:
         load_file(file)
     assert SECRET not in str(caught.value)
     lines[member.line - 1] = f"{member.path.rpartition('.')[2]} = '''{SECRET}\n{SECRET}'''"
     write(tmp_path, "\n".join(lines))
-    with pytest.raises(FileRefused) as caught:
+    with pytest.raises(TomlRefused) as caught:
         load_file(file)
     assert SECRET not in str(caught.value)
