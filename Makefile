@@ -58,7 +58,7 @@ lock: build/lock/.installed ## Renew the locked dependencies in requirements/*.t
 	@cd requirements && for set in run 'dev -c run.txt' 'build -c dev.txt' 'fuzz -c run.txt'; do \
 		set -- $$set; echo "locking $$1"; \
 		../build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--no-emit-find-links --custom-compile-command 'make lock' $$1.in -o $$1.txt $$2 $$3 || exit 1; done
+			--no-emit-find-links --no-strip-extras --custom-compile-command 'make lock' $$1.in -o $$1.txt $$2 $$3 || exit 1; done
 
 clean: ## Remove the environment, build output and caches (dev keys in var/ stay)
 	@rm -rf .venv build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
