@@ -12,16 +12,23 @@ The way of a code is `pipeline.py`, from room to room; each room takes what the 
 Around them:
 
 - `values.py`, `errors.py`    the words, and the one table of reasons; `divisions.py` which division lies in which
+- `changes.py`                the words of live status: lists, and the signed batches that change them
 - `provinces/`                asks the issuers of opaque codes
 - `conversion/`               makes codes of a receiving division out of others
+- `publishing/`, `store/`     takes what issuers publish of live status; what must survive of it
+- `held/`                     the lists as files that all workers map
+- `follow/`                   takes lists over from other gateways and issuers
+- `watches/`                  tells who holds a code when it changes
 - `places/`                   looks journeys and places up in published lists
 - `rpc/`, `web/`              the gRPC edge; the HTTP edge for operators
 - `watch/`                    every metric, log event and field
 - `config/`                   the configuration
 - `loading.py`, `judging.py`  what it names, loaded together; the rooms made of that, and made anew at a reload
 - `app.py`                    the process, put together
+- `keeper/`, `supervisor/`    the one process that writes lists; who starts it and the workers
 - `cli/`, `demo/`             the `hcgw` command (`__main__.py`); sample provinces to try it with
 - `lines.py`, `instants.py`, `loopback.py`, `quick.py`  lines of faults, times, this machine, quick values
+- `sealed.py`, `clock_watch.py`  bytes that show nowhere; whether the clock was set
 
 Key material is handled in the package `keys`, nowhere else. ARCHITECTURE.md says who may import whom, and why things
 are as they are.

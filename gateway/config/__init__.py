@@ -10,11 +10,12 @@ Rules:
 - The result is frozen. A changed file needs a restart; SIGHUP re-reads what it names (trust lists, rules, profiles with
   their credentials, published lists), not this.
 
-- `schema.py`   every option, with its form and its default
+- `schema.py`   every option, with its form and its default; `status.py` those of live status, `forms.py` the forms
 - `sources.py`  file, environment and flags, put together and told of when wrong
 """
 
-from .schema import ENV_PREFIX, Config, Endpoint, LogLevel, MaxProfile, SignerUri
+from .forms import Endpoint, SignerUri
+from .schema import ENV_PREFIX, Config, LogLevel, MaxProfile
 from .sources import ConfigRefused, Problem, load
 
 __all__ = [

@@ -10,84 +10,19 @@ Rules:
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NewType, Self
+from typing import Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gateway.loopback import is_loopback
 from keys.values import Environment
 
+from .forms import Endpoint, ListenOn, Section, Signer
+from .status import StatusSection
+
 ENV_PREFIX = "HCGW__"
-
-SignerUri = NewType("SignerUri", str)
-"""Where the receipt key lives, as `keys.signer` understands it: ``file:<path of a PEM private key>``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where to listen. Port 0 lets the system choose one."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return is_loopback(self.host)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-ENDPOINT_PATTERN = r"^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):[0-9]{1,5}$"
-
-
-def _endpoint(value: object) -> Endpoint:
-    if isinstance(value, Endpoint):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(ENDPOINT_PATTERN, value, re.ASCII):
-        raise ValueError('must be "host:port", IPv6 as "[::1]:8443"')
-    host, _, port = value.rpartition(":")
-    if int(port) > 65_535:
-        raise ValueError("must have a port of 0 to 65535")
-    return Endpoint(host.strip("[]"), int(port))
-
-
-def _signer_uri(value: str) -> str:
-    scheme, colon, rest = value.partition(":")
-    if not colon or not scheme.isalnum() or not rest:
-        raise ValueError('must be a signer URI such as "file:receipts.key.pem"')
-    return value
-
-
-ListenOn = Annotated[
-    Endpoint,
-    PlainValidator(_endpoint),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": ENDPOINT_PATTERN}),
-    NoDecode,  # in the environment too it is a plain string, not JSON
-]
-Signer = Annotated[SignerUri, AfterValidator(_signer_uri)]
 
 
 class MaxProfile(StrEnum):
@@ -106,18 +41,15 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class Section(BaseModel):
-    """A section of the file: frozen, and nothing unknown in it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
 class ServiceSection(Section):
     """Which gateway this is."""
 
     environment: Environment = Field(description="The world this gateway belongs to; each trust list must name it too.")
     instance: str = Field(
         default="hcgw", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Name of this process in its log lines."
+    )
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Worker processes that answer on grpc.listen; one per core is enough."
     )
 
 
@@ -266,6 +198,9 @@ class Config(BaseSettings):
     conversion: ConversionSection | None = Field(
         default=None, description="Absent: no code is converted, and ConvertCode answers the verdict alone."
     )
+    status: StatusSection | None = Field(
+        default=None, description="Absent: no status list is held, and a code that points to one is MANUAL."
+    )
     disclosure: DisclosureSection
     receipts: ReceiptsSection
     log: LogSection = LogSection()
@@ -289,4 +224,17 @@ class Config(BaseSettings):
                 raise ValueError('grpc.insecure_plaintext_on_loopback is for service.environment = "test" only')
             if self.grpc.reflection:
                 raise ValueError('grpc.reflection is for service.environment = "test" only')
+        return self
+
+    @model_validator(mode="after")
+    def _status_is_served_as_codes_are(self) -> Self:
+        status = self.status
+        if status is None:
+            return self
+        if self.grpc.tls is None and not (status.listen.is_loopback and status.http_is_loopback):
+            raise ValueError("status.listen and status.http_listen need [grpc.tls], or a loopback address")
+        if self.grpc.tls is not None and any(one.insecure_plaintext_to_loopback for one in status.follow):
+            raise ValueError("status.follow: insecure_plaintext_to_loopback must not be set beside [grpc.tls]")
+        if self.service.environment is Environment.PRODUCTION and status.follows_in_plaintext:
+            raise ValueError('status: insecure_plaintext_to_loopback is for service.environment = "test" only')
         return self

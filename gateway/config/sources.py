@@ -15,13 +15,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
-from .schema import ENV_PREFIX, Config, SignerUri
+from .forms import SignerUri
+from .schema import ENV_PREFIX, Config
+from .status import FollowSection, StatusSection, TokenListSection
 
 FILE_LIMIT = 1 << 20
 
@@ -158,9 +160,32 @@ def _anchored(config: Config, folder: Path) -> Config:
             "provinces": provinces,
             "lists": config.lists.model_copy(update={"files": tuple(folder / path for path in config.lists.files)}),
             "conversion": conversion,
+            "status": None if config.status is None else _anchored_status(config.status, folder),
             "receipts": receipts.model_copy(update={"signer": _anchored_signer(receipts.signer, folder)}),
         }
     )
+
+
+def _anchored_status(status: StatusSection, folder: Path) -> StatusSection:
+    directory = folder / status.directory
+    kind, _, place = status.store.partition(":")
+    return status.model_copy(
+        update={
+            "directory": directory,
+            "signer": _anchored_signer(status.signer, folder),
+            "store": f"{kind}:{(directory if kind == 'sqlite' else folder) / place}",
+            "follow": tuple(_anchored_files(one, folder) for one in status.follow),
+            "token_lists": tuple(_anchored_files(one, folder) for one in status.token_lists),
+        }
+    )
+
+
+_FileSection = TypeVar("_FileSection", FollowSection, TokenListSection)
+
+
+def _anchored_files(section: _FileSection, folder: Path) -> _FileSection:
+    files = {name: value for name, value in section if isinstance(value, Path)}
+    return section.model_copy(update={name: folder / file for name, file in files.items()})
 
 
 def _anchored_signer(uri: SignerUri, folder: Path) -> SignerUri:

@@ -11,7 +11,6 @@ from typing import Any
 import jsonschema
 import pytest
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from gateway.config import Config, ConfigRefused, Endpoint, load
 
@@ -246,8 +245,8 @@ def options(model: type[BaseModel], path: str = "") -> dict[str, tuple[bool, Any
         if section is not None:
             found |= options(section, f"{path}{name}.")
         else:
-            required = field.default is PydanticUndefined
-            found[f"{path}{name}"] = (required, None if required else field.default)
+            required = field.is_required()
+            found[f"{path}{name}"] = (required, None if required else field.get_default(call_default_factory=True))
     return found
 
 
@@ -258,7 +257,7 @@ def example_options() -> dict[str, tuple[list[str], str]]:
     for line in EXAMPLE.read_text().splitlines():
         if line.startswith("#"):
             comment.append(line.removeprefix("#").strip())
-        elif match := re.fullmatch(r"\[([a-z.]+)\]", line):
+        elif match := re.fullmatch(r"\[{1,2}([a-z_.]+)\]{1,2}", line):
             section, comment = match[1], []
         elif match := re.fullmatch(r"([a-z_]+) = (.+)", line):
             found[f"{section}.{match[1]}"] = (comment, match[2])
@@ -280,6 +279,8 @@ def test_the_example_says_what_is_required_and_what_is_default(path: str) -> Non
     assert len(comment) >= 2, "an option needs its effect and its default"
     if required:
         assert comment[-1] == "Required."
+    elif default is None:
+        assert comment[-1] == "Default: none."
     else:
         assert comment[-1] == f"Default: {value}"
         written = (

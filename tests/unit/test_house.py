@@ -32,13 +32,14 @@ class Row:
     """None: anything that pyproject.toml lists."""
 
 
-WORDS = ("gateway.values", "gateway.errors", "gateway.quick", "gateway.divisions", "keys.values")
+WORDS = ("gateway.values", "gateway.errors", "gateway.quick", "gateway.divisions", "gateway.changes", "keys.values")
 
 TABLE = {
     "gateway.values": Row(("keys.values", "gateway.errors", "gateway.quick"), ()),
     "gateway.quick": Row((), ()),
     "gateway.errors": Row((), ()),
     "gateway.divisions": Row(("gateway.values",), ()),
+    "gateway.changes": Row(("gateway.values", "gateway.errors", "keys.values"), ()),
     "gateway.formats": Row((*WORDS, "keys.strict"), ("cbor2",)),
     "gateway.trust": Row((*WORDS, "keys"), ()),
     "gateway.status": Row(WORDS, ()),
@@ -50,6 +51,24 @@ TABLE = {
     "gateway.places": Row((*WORDS, "gateway.formats", "gateway.lines", "gateway.trust", "keys"), ()),
     "gateway.conversion": Row((*WORDS, "gateway.formats", "gateway.status", "keys"), ()),
     "gateway.lines": Row((), ()),
+    "gateway.sealed": Row((), ()),
+    "gateway.held": Row((*WORDS, "gateway.status.words"), ()),
+    "gateway.store": Row(WORDS, ("apsw", "asyncpg")),
+    "gateway.publishing": Row(
+        (*WORDS, "gateway.status.words", "gateway.trust", "gateway.held", "gateway.store.change_log", "keys"), ()
+    ),
+    "gateway.follow": Row(
+        (
+            *WORDS,
+            *(f"gateway.{one}" for one in ("formats", "status", "trust", "publishing", "loopback", "rpc")),
+            "keys",
+            "healthcode",
+        )
+    ),
+    "gateway.watches": Row((*WORDS, "gateway.sealed", "gateway.status", "gateway.publishing"), ()),
+    "gateway.keeper": Row(("gateway", "keys")),
+    "gateway.supervisor": Row(("gateway", "keys")),
+    "gateway.clock_watch": Row(WORDS, ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys.signer"), ()),
     "gateway.pipeline": Row(
         (*WORDS, *(f"gateway.{room}" for room in ("formats", "trust", "status", "policy"))),
