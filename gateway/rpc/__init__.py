@@ -9,13 +9,14 @@ A request's way in, one file per question:
 - `callers.py`       who asks? from the transport, never from the request
 - `servicer.py`      bytes <-> messages, one clock reading, awaiting: the only code that knows grpc.aio *and* handlers
 - `validation.py`    is the request well-formed? the rules of the schema, and caps that must come before parsing
+                     (`crowded.py`: counting fields before they are parsed)
 - `verification.py`  the handlers: plain functions that know no transport
 - `conversion.py`    handler and servicer of ConversionService
 - `published.py`     handlers and servicer of JourneyService and PlaceService
 - `desk.py`          what the handlers need
 - `time_left.py`     how long may asking an issuer take? what the caller's deadline leaves
 - `look_ahead.py`    answers of a stream in order, where some must be waited for
-- `convert.py`       values -> messages, the only mapping code
+- `convert.py`, `status_convert.py`  values <-> messages, the only mapping code: verdicts, and batches of live status
 - `errors.py`, `status.py`  why the edge failed to answer, and the one table error -> google.rpc.Status
 - `running.py`       which calls are running: so that a drain waits for all of them
 - `observer.py`      the seam through which gateway/watch counts calls
