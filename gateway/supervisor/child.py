@@ -46,7 +46,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from gateway.watch.events import ReloadDone, ReloadRefused
 
 MAX_CONFIGURATION: Final = 1 << 20
 """Bytes of the configuration's line: what a file may have."""
@@ -106,8 +109,8 @@ class Served(Protocol):
         """Open everything; on return it serves. Raises: StartRefused, and then nothing stays open."""
         ...
 
-    async def reload(self) -> bool:
-        """Re-read what the configuration names, all or nothing. Tell whether it is in force; never raises."""
+    async def reload(self) -> ReloadDone | ReloadRefused:
+        """Re-read what the configuration names, all or nothing, and log what came of it. Never raises."""
         ...
 
     async def drain(self) -> None:
@@ -124,7 +127,7 @@ class Line:
 
     def __init__(self, descriptor: int) -> None:
         """Take over the inherited descriptor. Raises: OSError if it is no socket."""
-        os.set_inheritable(descriptor, False)
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 the library's signature
         self._socket = socket.socket(fileno=descriptor)
 
     def configuration(self) -> bytes:

@@ -20,6 +20,11 @@ from typing import Final
 
 JSON: Final = "application/json; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
+METRICS: Final = "/metrics"
+LIVEZ: Final = "/livez"
+READYZ: Final = "/readyz"
+KEY_SET: Final = "/.well-known/jwks.json"
+
 JWKS_SECONDS: Final = 300
 """How long a verifier of receipts may keep the key set."""
 
@@ -59,7 +64,25 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Pages:
+class Routes:
+    """Which pages there are. GET and HEAD, no body; everything else is refused in the same way on every edge."""
+
+    def __init__(self, pages: Mapping[str, Callable[[Question], Awaitable[Answer]]]) -> None:
+        self._pages = pages
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the answer to `question`; 404, 405 and 413 are answers too."""
+        page = self._pages.get(question.path)
+        if page is None:
+            return plain("other", HTTPStatus.NOT_FOUND)
+        if question.method not in {"GET", "HEAD"}:
+            return plain(question.path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+        if question.has_body:
+            return plain(question.path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return await page(question)
+
+
+class Pages(Routes):
     """The pages of one gateway. Each part is asked for anew at each request."""
 
     def __init__(
@@ -81,48 +104,50 @@ class Pages:
         self._checks = checks
         self._key_set = key_set
         self._one_scrape = asyncio.Lock()
-        self._pages: Mapping[str, Callable[[Question], Awaitable[Answer]]] = {
-            "/metrics": self._metrics_page,
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/.well-known/jwks.json": self._jwks,
-        }
-
-    async def answer(self, question: Question) -> Answer:
-        """Return the answer to `question`; 404, 405 and 413 are answers too."""
-        page = self._pages.get(question.path)
-        if page is None:
-            return _plain("other", HTTPStatus.NOT_FOUND)
-        if question.method not in {"GET", "HEAD"}:
-            return _plain(question.path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
-        if question.has_body:
-            return _plain(question.path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        return await page(question)
+        super().__init__(
+            {
+                METRICS: self._metrics_page,
+                LIVEZ: alive,
+                READYZ: self._readyz,
+                KEY_SET: self._jwks,
+            }
+        )
 
     async def _metrics_page(self, question: Question) -> Answer:
         # One at a time and beside the loop: thousands of series take tens of milliseconds to write out.
         async with self._one_scrape:
             body, content_type = await asyncio.to_thread(self._metrics, question.accept)
-        return Answer("/metrics", HTTPStatus.OK, body, content_type)
-
-    async def _livez(self, _: Question) -> Answer:
-        return Answer("/livez", HTTPStatus.OK, b"ok\n")
+        return Answer(METRICS, HTTPStatus.OK, body, content_type)
 
     async def _readyz(self, _: Question) -> Answer:
         checks = self._checks()
-        ready = all(check.ok for check in checks)
-        body = {"ready": ready, "checks": {check.name: check.state for check in checks}}
-        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        return Answer("/readyz", status, json.dumps(body).encode() + b"\n", JSON)
+        return readiness(checks, ready=all(check.ok for check in checks))
 
     async def _jwks(self, question: Question) -> Answer:
-        body = self._key_set()
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": f"public, max-age={JWKS_SECONDS}"}
-        if tag in {one.strip().removeprefix("W/") for one in question.if_none_match.split(",")}:
-            return Answer("/.well-known/jwks.json", HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Answer("/.well-known/jwks.json", HTTPStatus.OK, body, "application/jwk-set+json", headers)
+        return key_set_page(self._key_set(), question)
 
 
-def _plain(route: str, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Answer:
+async def alive(_: Question) -> Answer:
+    """Return the page of a process whose event loop turns."""
+    return Answer(LIVEZ, HTTPStatus.OK, b"ok\n")
+
+
+def readiness(checks: tuple[Check, ...], *, ready: bool) -> Answer:
+    """Return the page that tells `checks` by their names."""
+    body = {"ready": ready, "checks": {check.name: check.state for check in checks}}
+    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return Answer(READYZ, status, json.dumps(body).encode() + b"\n", JSON)
+
+
+def key_set_page(body: bytes, question: Question) -> Answer:
+    """Return a JWKS document, or the word that the asker has it."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": f"public, max-age={JWKS_SECONDS}"}
+    if tag in {one.strip().removeprefix("W/") for one in question.if_none_match.split(",")}:
+        return Answer(KEY_SET, HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Answer(KEY_SET, HTTPStatus.OK, body, "application/jwk-set+json", headers)
+
+
+def plain(route: str, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return a page that says its status and nothing else."""
     return Answer(route, status, f"{status.phrase}\n".encode(), TEXT, headers or {})

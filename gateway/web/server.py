@@ -1,4 +1,4 @@
-"""The listening socket of the HTTP edge, its caps, and the headers of every answer.
+"""The listening sockets of the HTTP edge, their caps, and the headers of every answer.
 
 Rules:
 
@@ -15,11 +15,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 from aiohttp import web
 
-from .pages import TEXT, Answer, Pages, Question
+from .pages import TEXT, Answer, Question
 
 MAX_LINE: Final = 2_048
 MAX_HEADERS: Final = 32
@@ -42,6 +43,14 @@ Answered = Callable[[str, str, int, float], None]
 
 Failed = Callable[[BaseException], None]
 """Told of a fault of ours; the caller only learns that there was one."""
+
+
+class Answers(Protocol):
+    """Who knows the answers: `Pages`, or another set of pages."""
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the answer to `question`; 404 and its like are answers too."""
+        ...
 
 
 def response(answer: Answer) -> web.Response:
@@ -77,9 +86,9 @@ class _Connection(web.RequestHandler):
 
 
 class HttpServer:
-    """Serves `pages` on one address."""
+    """Serves `pages` on one address, or on one socket of the machine's own."""
 
-    def __init__(self, pages: Pages, *, answered: Answered, failed: Failed) -> None:
+    def __init__(self, pages: Answers, *, answered: Answered, failed: Failed) -> None:
         self._pages = pages
         self._answered = answered
         self._failed = failed
@@ -87,19 +96,30 @@ class HttpServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port (the system's choice if `port` is 0). Raises OSError if the address is taken."""
-        server = _Server(self._handle)
-        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        runner = await self._run()
+        site = web.TCPSite(runner, host, port)
         await site.start()
-        found: int = self._runner.addresses[0][1]
+        found: int = runner.addresses[0][1]
         return found
+
+    async def start_unix(self, path: Path) -> None:
+        """Listen on a Unix socket, in the place of one that a dead process left. Its folder says who may reach it.
+
+        Raises: OSError if it cannot be made.
+        """
+        runner = await self._run()
+        await web.UnixSite(runner, path).start()
 
     async def stop(self) -> None:
         """Stop listening and close all connections, giving open answers a second."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _run(self) -> web.ServerRunner:
+        self._runner = web.ServerRunner(_Server(self._handle), shutdown_timeout=1.0)
+        await self._runner.setup()
+        return self._runner
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -223,3 +225,30 @@ async def test_an_address_that_is_taken_is_an_error(edge: Edge) -> None:
     with pytest.raises(OSError, match="address already in use"):
         await other.start("127.0.0.1", edge.port)
     await other.stop()
+
+
+async def test_a_socket_of_the_machine_itself(tmp_path: Path) -> None:
+    found = Edge()
+    pages = Pages(metrics=found.metrics, checks=lambda: found.checks, key_set=lambda: found.key_set)
+    server = HttpServer(pages, answered=lambda *_: None, failed=found.failures.append)
+    path = tmp_path / "edge.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    await server.start_unix(path)
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"ok\n")
+    await server.stop()
+
+
+async def test_a_socket_that_cannot_be_made(tmp_path: Path) -> None:
+    server = HttpServer(
+        Pages(metrics=lambda _: (b"", ""), checks=tuple, key_set=bytes), answered=lambda *_: None, failed=lambda _: None
+    )
+    with pytest.raises(OSError, match=r"."):
+        await server.start_unix(tmp_path / "absent" / "edge.sock")
+    await server.stop()
