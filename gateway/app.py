@@ -25,7 +25,7 @@ from gateway.instants import now
 from gateway.judging import Judging, Watchers
 from gateway.loading import StartRefused
 from gateway.rpc.methods import METHODS
-from gateway.rpc.server import GrpcServer
+from gateway.rpc.server import GrpcServer, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
 from gateway.values import Instant
 from gateway.watch.conversion import ConversionWatch
@@ -150,7 +150,8 @@ class App:
             raise StartRefused("http", "http.listen", str(config.http.listen), why) from None
         self._http = http
         self._metrics.rpc.announce(announced(reflection=config.grpc.reflection))
-        grpc = GrpcServer(_grpc_settings(config), lambda: self._judging.desk, RpcObserver(self._metrics.rpc, self._log))
+        services = verification_services(lambda: self._judging.desk)
+        grpc = GrpcServer(_grpc_settings(config), services, RpcObserver(self._metrics.rpc, self._log))
         try:
             self.grpc_port = await grpc.start()
         except ServingRefused as refused:

@@ -192,6 +192,8 @@ class CallerKind(StrEnum):
 
     TLS_PEER = "tls_peer"
     DEV_LOOPBACK = "dev_loopback"
+    LOCAL = "local"
+    """A process of this gateway, over a socket file that only its user may open."""
 
 
 @dataclass(frozen=True, slots=True)

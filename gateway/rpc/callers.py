@@ -4,6 +4,8 @@ Rules:
 
 - Over mutual TLS: the certificate's first URI name (as SPIFFE ids are), else its first DNS name, else its common name.
 - In plaintext, which the server offers on loopback only: everyone is DEV_LOOPBACK, and only from loopback.
+- On a socket file of our own, whose mode lets in only processes of the same user: everyone is LOCAL. Only a server
+  that listens on one knows such callers.
 - Anything else is nobody: NO_IDENTITY.
 """
 
@@ -19,14 +21,16 @@ from gateway.values import Caller, CallerId, CallerKind
 
 DEV_LOOPBACK: Final = Caller(CallerId("dev-loopback"), CallerKind.DEV_LOOPBACK)
 
+LOCAL: Final = Caller(CallerId("local"), CallerKind.LOCAL)
+
 _current: ContextVar[Caller] = ContextVar("caller")
 
 
-def caller_of(auth: Mapping[str, Iterable[bytes]], peer: str) -> Caller:
+def caller_of(auth: Mapping[str, Iterable[bytes]], peer: str, *, sockets: bool = False) -> Caller:
     """Return who is at the other end.
 
     `auth` are the authentication properties of the connection, `peer` is the other end's address, both as grpc core
-    writes them ("ipv4:127.0.0.1:50123").
+    writes them ("ipv4:127.0.0.1:50123"). `sockets` tells whether the server listens on a socket file of its own.
 
     Raises: CallerRefused (NO_IDENTITY) if the connection does not tell.
     """
@@ -35,8 +39,11 @@ def caller_of(auth: Mapping[str, Iterable[bytes]], peer: str) -> Caller:
         name = _first_name(auth)
         if name:
             return Caller(CallerId(name), CallerKind.TLS_PEER)
-    elif security == (b"insecure",) and _from_loopback(peer):
-        return DEV_LOOPBACK
+    elif security == (b"insecure",):
+        if _from_loopback(peer):
+            return DEV_LOOPBACK
+        if sockets and peer.startswith("unix:"):
+            return LOCAL
     raise CallerRefused(RefusalReason.NO_IDENTITY)
 
 

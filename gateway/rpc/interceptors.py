@@ -111,13 +111,18 @@ class Observation(Step):
 class Identity(Step):
     """Establishes the caller where the method's row demands one."""
 
+    def __init__(self, settings: GrpcSettings) -> None:
+        super().__init__()
+        self._sockets = settings.unix_socket is not None
+
     def enclose(self, call: Call, method: str, row: MethodRow) -> Call:  # noqa: ARG002
         """See Step."""
         if not row.identity:
             return call
+        sockets = self._sockets
 
         async def identified(request: Any, context: Context) -> Any:
-            callers.enter(callers.caller_of(context.auth_context(), context.peer()))
+            callers.enter(callers.caller_of(context.auth_context(), context.peer(), sockets=sockets))
             return await call(request, context)
 
         return identified
@@ -186,7 +191,7 @@ def interceptors(settings: GrpcSettings, running: RunningCalls, observer: Observ
     return (
         ErrorShield(running, observer),
         Observation(running, observer),
-        Identity(),
+        Identity(settings),
         Deadline(settings),
         RequestSize(settings),
     )

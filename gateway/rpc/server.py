@@ -1,8 +1,9 @@
-"""The gRPC server: start, readiness, drain.
+"""The gRPC server: start, readiness, drain. What it serves is handed to it (`Service`).
 
 Rules:
 
 - Mutual TLS, or plaintext on loopback under its ugly name; never anything else.
+- A socket file beside the port, if one is set, is for processes of the same user on this machine: its mode says so.
 - The health service says NOT_SERVING until told otherwise, per service and for the whole ("").
 - A stop waits for every handler, also those that have already sent their status, up to the grace.
 """
@@ -10,7 +11,10 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import grpc
@@ -29,33 +33,47 @@ from gateway.rpc.servicer import VerificationServicer
 from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
 from gateway.rpc.validation import compile_rules
 
-SERVICES: Final = ("", VERIFICATION, CONVERSION, JOURNEYS, PLACES)
-"""What the health service knows: all of it, and each service by its name."""
+MAX_SOCKET_PATH: Final = 107
+"""Bytes of a socket file's path: what the system's address holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service that is served."""
+
+    name: str
+    """As in the schema, with its package: the health service knows it by this name."""
+    handlers: grpc.GenericRpcHandler
+
+
+def verification_services(desk: Callable[[], VerificationDesk]) -> tuple[Service, ...]:
+    """Return what a gateway answers about codes, journeys and places."""
+    journeys, places = PublishedServicer(desk).handlers()
+    return (
+        Service(VERIFICATION, VerificationServicer(desk).handlers()),
+        Service(CONVERSION, ConversionServicer(desk).handlers()),
+        Service(JOURNEYS, journeys),
+        Service(PLACES, places),
+    )
 
 
 class GrpcServer:
     """One grpc.aio server. Make, start and stop it in the same event loop."""
 
-    def __init__(
-        self, settings: GrpcSettings, desk: Callable[[], VerificationDesk], observer: Observer | None = None
-    ) -> None:
+    def __init__(self, settings: GrpcSettings, services: Iterable[Service], observer: Observer | None = None) -> None:
         self._settings = settings
+        served = tuple(services)
+        self._names = ("", *(service.name for service in served))
         self._running = RunningCalls()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=interceptors(settings, self._running, observer or NobodyObserves()),
             options=settings.channel_options(),
         )
-        self._server.add_generic_rpc_handlers(
-            (
-                VerificationServicer(desk).handlers(),
-                ConversionServicer(desk).handlers(),
-                *PublishedServicer(desk).handlers(),
-            )
-        )
+        self._server.add_generic_rpc_handlers(tuple(service.handlers for service in served))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.reflection:
-            reflection.enable_server_reflection((*SERVICES[1:], HEALTH, reflection.SERVICE_NAME), self._server)
+            reflection.enable_server_reflection((*self._names[1:], HEALTH, reflection.SERVICE_NAME), self._server)
         self._stopped: asyncio.Task[bool] | None = None
 
     async def start(self) -> int:
@@ -67,6 +85,8 @@ class GrpcServer:
         await self.set_serving(serving=False)
         try:
             port = self._bind()
+            if self._settings.unix_socket is not None:
+                self._bind_unix(self._settings.unix_socket)
         except ServingRefused:
             await self._server.stop(None)
             raise
@@ -76,7 +96,7 @@ class GrpcServer:
     async def set_serving(self, *, serving: bool) -> None:
         """Tell the health service's askers. Without effect once the server is stopping."""
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in SERVICES:
+        for service in self._names:
             await self._health.set(service, state)
 
     async def stop(self) -> bool:
@@ -120,6 +140,16 @@ class GrpcServer:
             return self._server.add_insecure_port(address)
         except RuntimeError:
             raise ServingRefused(f"cannot listen on {address}") from None
+
+    def _bind_unix(self, path: Path) -> None:
+        """Listen on a socket file too. Its folder should be its owner's alone: the file gets its mode afterwards."""
+        if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+            raise ServingRefused(f"{path}: a socket's path has at most {MAX_SOCKET_PATH} bytes")
+        try:
+            self._server.add_insecure_port(f"unix:{path}")
+            path.chmod(0o600)
+        except (RuntimeError, OSError):
+            raise ServingRefused(f"cannot listen on {path}") from None
 
 
 def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:

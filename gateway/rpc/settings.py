@@ -44,6 +44,11 @@ class GrpcSettings:
     max_request_bytes: int = 4 * MIB
     """More is RESOURCE_EXHAUSTED, TOO_LARGE. An oversize code (over 32,768 bytes) within it is a verdict."""
 
+    reuse_port: bool = False
+    """Share the port with other processes of this gateway; else a port that is taken is refused."""
+    unix_socket: Path | None = None
+    """Listen on this socket file too, for this gateway's own processes; whoever may open it is a LOCAL caller."""
+
     def channel_options(self) -> list[tuple[str, int | str]]:
         """Return the hardening table: options of grpc core, as it names them."""
         return [
@@ -68,8 +73,8 @@ class GrpcSettings:
             ("grpc.max_connection_idle_ms", 5 * 60_000),
             # Slow handshakes hold no socket for long.
             ("grpc.server_handshake_timeout_ms", 10_000),
-            # Two gateways on one port by accident would share its calls.
-            ("grpc.so_reuseport", 0),
+            # Two gateways on one port by accident would share its calls; workers of one share it on purpose.
+            ("grpc.so_reuseport", int(self.reuse_port)),
             ("grpc.enable_channelz", 0),
         ]
 

@@ -16,7 +16,7 @@ from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 from healthcode.interop.v1.verification_service_pb2_grpc import VerificationServiceStub
 
-from gateway.rpc.server import GrpcServer
+from gateway.rpc.server import GrpcServer, verification_services
 from gateway.rpc.settings import GrpcSettings
 from tests.unit.rpc.fakes import CANARY, Desk, RecordingObserver
 
@@ -46,7 +46,7 @@ async def served(desk: Desk | None = None, *, ready: bool = True, **settings: An
     desk = desk or Desk()
     observer = RecordingObserver()
     chosen = {"insecure_plaintext_on_loopback": True, "lame_duck_s": 0.0, "grace_s": 10.0} | settings
-    server = GrpcServer(GrpcSettings("127.0.0.1", 0, **chosen), desk, observer)
+    server = GrpcServer(GrpcSettings("127.0.0.1", 0, **chosen), verification_services(desk), observer)
     port = await server.start()
     await server.set_serving(serving=ready)
     make_stub: Any = VerificationServiceStub

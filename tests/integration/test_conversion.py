@@ -24,7 +24,7 @@ from gateway.receipts.receipt import ReceiptIssuer
 from gateway.rpc.client import Answer, AskingFailed, ConvertedAnswer, VerificationClient
 from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
 from gateway.rpc.methods import CONVERSION
-from gateway.rpc.server import GrpcServer
+from gateway.rpc.server import GrpcServer, verification_services
 from gateway.rpc.settings import GrpcSettings
 from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, Measure, Profile, Purpose
 from gateway.watch.logs import EventLog
@@ -79,7 +79,7 @@ async def running(folder: Path) -> AsyncIterator[Gateway]:
 
     observer = RecordingObserver()
     settings = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, lame_duck_s=0.0)
-    server = GrpcServer(settings, desk, observer)
+    server = GrpcServer(settings, verification_services(desk), observer)
     port = await server.start()
     world.rechecks.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -13,9 +14,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.rpc import step
+from gateway.rpc.callers import DEV_LOOPBACK, LOCAL, current_caller
 from gateway.rpc.methods import METHODS, VERIFICATION, MethodRow
-from gateway.rpc.server import GrpcServer
+from gateway.rpc.server import GrpcServer, Service, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused
+from gateway.values import Caller
 from tests.integration.grpc_edge import CONTEXT, GREEN, Edge, refused, served, told
 from tests.unit.rpc.fakes import CANARY, Desk
 
@@ -206,10 +209,55 @@ async def test_a_timeout_within_a_handler_is_a_bug_not_the_callers_deadline(monk
 )
 async def test_plaintext_is_served_on_loopback_only_and_only_when_told(settings: GrpcSettings) -> None:
     with pytest.raises(ServingRefused):
-        await GrpcServer(settings, Desk()).start()
+        await another(settings).start()
 
 
 async def test_a_port_that_is_taken_is_refused() -> None:
     async with served() as edge:
         with pytest.raises(ServingRefused):
-            await GrpcServer(GrpcSettings("127.0.0.1", edge.port, insecure_plaintext_on_loopback=True), Desk()).start()
+            await another(GrpcSettings("127.0.0.1", edge.port, insecure_plaintext_on_loopback=True)).start()
+
+
+def another(settings: GrpcSettings) -> GrpcServer:
+    return GrpcServer(settings, verification_services(Desk()))
+
+
+async def test_workers_of_one_gateway_share_a_port_when_told() -> None:
+    async with served(reuse_port=True) as edge:
+        beside = another(
+            GrpcSettings("127.0.0.1", edge.port, insecure_plaintext_on_loopback=True, reuse_port=True, lame_duck_s=0.0)
+        )
+        assert await beside.start() == edge.port
+        assert await beside.stop()
+
+
+async def test_who_opens_the_socket_file_is_a_process_of_this_gateway(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    seen: list[Caller] = []
+
+    async def tell(_raw: bytes, _context: Any) -> bytes:
+        seen.append(current_caller())
+        return b""
+
+    handlers = grpc.method_handlers_generic_handler(
+        VERIFICATION, {"VerifyCode": grpc.unary_unary_rpc_method_handler(tell)}
+    )
+    settings = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, lame_duck_s=0.0, unix_socket=path)
+    server = GrpcServer(settings, (Service(VERIFICATION, handlers),))
+    port = await server.start()
+    assert path.stat().st_mode & 0o777 == 0o600
+    try:
+        for target in (f"unix:{path}", f"127.0.0.1:{port}"):
+            async with grpc.aio.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+                call: Any = channel.unary_unary(f"/{VERIFICATION}/VerifyCode")
+                await call(b"")
+    finally:
+        await server.stop()
+    assert seen == [LOCAL, DEV_LOOPBACK]
+
+
+@pytest.mark.parametrize("path", ["no/such/folder/s", "x" * 108])
+async def test_a_socket_file_that_cannot_be_had_is_refused(tmp_path: Path, path: str) -> None:
+    settings = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, unix_socket=tmp_path / path)
+    with pytest.raises(ServingRefused):
+        await another(settings).start()

@@ -20,7 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from healthcode.interop.v1 import verification_service_pb2 as pb
 from healthcode.interop.v1.verification_service_pb2_grpc import VerificationServiceStub
 
-from gateway.rpc.server import GrpcServer
+from gateway.rpc.server import GrpcServer, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
 from tests.integration.grpc_edge import STAFF, refused, told
 from tests.unit.rpc.fakes import Desk
@@ -76,7 +76,7 @@ def tls_files(folder: Path, authority: trustme.CA) -> TlsFiles:
 @asynccontextmanager
 async def served(folder: Path, authority: trustme.CA) -> AsyncIterator[int]:
     settings = GrpcSettings("127.0.0.1", 0, tls=tls_files(folder, authority), lame_duck_s=0.0, grace_s=5.0)
-    server = GrpcServer(settings, Desk())
+    server = GrpcServer(settings, verification_services(Desk()))
     try:
         yield await server.start()
     finally:
@@ -163,10 +163,10 @@ async def test_a_tls_file_that_cannot_be_used_is_refused(
     files = tls_files(tmp_path, authority)
     spoil(getattr(files, broken), how)
     with pytest.raises(ServingRefused):
-        await GrpcServer(GrpcSettings("127.0.0.1", 0, tls=files), Desk()).start()
+        await GrpcServer(GrpcSettings("127.0.0.1", 0, tls=files), verification_services(Desk())).start()
 
 
 async def test_tls_beside_plaintext_is_refused(tmp_path: Path, authority: trustme.CA) -> None:
     settings = GrpcSettings("127.0.0.1", 0, tls=tls_files(tmp_path, authority), insecure_plaintext_on_loopback=True)
     with pytest.raises(ServingRefused):
-        await GrpcServer(settings, Desk()).start()
+        await GrpcServer(settings, verification_services(Desk())).start()

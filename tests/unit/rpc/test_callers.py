@@ -5,7 +5,7 @@ from contextvars import Context
 import pytest
 
 from gateway.errors import CallerRefused, RefusalReason
-from gateway.rpc.callers import DEV_LOOPBACK, caller_of, current_caller, enter
+from gateway.rpc.callers import DEV_LOOPBACK, LOCAL, caller_of, current_caller, enter
 from gateway.values import Caller, CallerId, CallerKind
 
 TLS = {"transport_security_type": [b"ssl"]}
@@ -54,6 +54,14 @@ def test_anything_else_is_nobody(auth: dict[str, list[bytes]], peer: str) -> Non
     with pytest.raises(CallerRefused) as caught:
         caller_of(auth, peer)
     assert caught.value.reason is RefusalReason.NO_IDENTITY
+
+
+def test_a_socket_file_of_our_own_is_opened_by_our_own_processes() -> None:
+    assert caller_of(PLAIN, "unix:", sockets=True) is LOCAL
+    assert caller_of(PLAIN, "ipv4:127.0.0.1:1", sockets=True) is DEV_LOOPBACK
+    for auth, peer in ((TLS, "unix:"), ({}, "unix:"), (PLAIN, "ipv4:10.0.0.1:1"), (PLAIN, "")):
+        with pytest.raises(CallerRefused):
+            caller_of(auth, peer, sockets=True)
 
 
 def test_a_handler_past_the_interceptors_serves_nobody() -> None:
