@@ -105,6 +105,7 @@ class Reason(IntEnum):
     ANSWERED_BY_NATIONAL_PLATFORM = 65
     ANSWER_NOT_BOUND = 66
     ISSUER_CUT_OFF = 67
+    STATUS_AGING = 68
     # policy
     NO_RULES = 70
     UNKNOWN_STATE = 71
@@ -215,6 +216,9 @@ REASONS: dict[Reason, ReasonRow] = {
     ),
     Reason.ISSUER_CUT_OFF: ReasonRow(
         Step.STATUS, Outcome.OK, Effect.NOTE, "The issuer cannot be reached; what it last said is still fresh."
+    ),
+    Reason.STATUS_AGING: ReasonRow(
+        Step.STATUS, Outcome.OK, Effect.NOTE, "The issuer's live status is older than it should be, but not too old."
     ),
     Reason.NO_RULES: _undetermined(Step.POLICY, "No rule of the receiving division covers this code."),
     Reason.UNKNOWN_STATE: _undetermined(Step.POLICY, "The issuer's statement has no agreed meaning."),

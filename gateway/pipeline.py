@@ -11,6 +11,7 @@ from gateway.errors import REASONS, CodeStopped, NotReady, Outcome, Reason, Step
 from gateway.formats import read_code, recognise
 from gateway.formats.opaque import OpaqueShapes
 from gateway.policy.book import NO_RISKS, KnowsRisks, PolicyBook
+from gateway.status.freshness import BUDGETS, Budgets
 from gateway.status.observe import NO_LISTS, StatusLists, observe
 from gateway.trust.authenticate import SignedCode, find_signer, permit
 from gateway.trust.online import OnlineIssuers, answered, displayed
@@ -27,6 +28,7 @@ from gateway.values import (
     Measure,
     OnlineAnswer,
     OpaqueCode,
+    Purpose,
     Way,
 )
 
@@ -63,7 +65,7 @@ class Pipeline:
     judged by half of the old and half of the new.
     """
 
-    __slots__ = ("_asks", "_lists", "_online", "_opaque", "_policies", "_risks", "_trust")
+    __slots__ = ("_asks", "_budgets", "_lists", "_online", "_opaque", "_policies", "_risks", "_trust")
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Pipeline:
         online: OnlineIssuers | None = None,
         asks: AsksIssuers | None = None,
         lists: StatusLists = NO_LISTS,
+        budgets: Budgets = BUDGETS,
         risks: KnowsRisks = NO_RISKS,
     ) -> None:
         """Take what the rooms work with. What is left out is not there: no opaque code, no list, no risk is known."""
@@ -83,12 +86,21 @@ class Pipeline:
         self._online = online or OnlineIssuers()
         self._asks = asks or NobodyAsks()
         self._lists = lists
+        self._budgets = budgets
         self._risks = risks
 
     def verify(
-        self, code: bytes, *, at: Instant, division: DivisionCode | None, way: Way = Way.VERIFY
+        self,
+        code: bytes,
+        *,
+        at: Instant,
+        division: DivisionCode | None,
+        way: Way = Way.VERIFY,
+        purpose: Purpose | None = None,
     ) -> Decision | OpaqueCode:
         """Return what the receiving `division` makes of `code` at `at`; whatever the bytes are, it is a verdict.
+
+        `purpose` decides how old a live status may be; without one that is what holds of all purposes.
 
         1. formats     what does it say?      (decode)
         2. trust       who says it?           (signature, key usage)
@@ -111,14 +123,16 @@ class Pipeline:
                 return self._opaque.read(code)  # 1
             claimed = read_code(code, found)  # 1
             signed = find_signer(claimed, trust)  # 2
-            live = observe(permit(signed, at), trust.revocations, at, self._lists)  # 2, 3
+            live = observe(permit(signed, at), trust.revocations, at, self._lists, self._budgets, purpose)  # 2, 3
             return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4
         except CodeStopped as stopped:
             return _stopped(stopped.reason, at, found, claimed, signed)
 
-    def verify_offline(self, code: bytes, *, at: Instant, division: DivisionCode | None) -> Decision:
+    def verify_offline(
+        self, code: bytes, *, at: Instant, division: DivisionCode | None, purpose: Purpose | None = None
+    ) -> Decision:
         """Return what `verify` does, and of an opaque code that nobody could be asked. Raises: as `verify`."""
-        found = self.verify(code, at=at, division=division)
+        found = self.verify(code, at=at, division=division, purpose=purpose)
         return found if isinstance(found, Decision) else _stopped(Reason.ISSUER_NOT_CONNECTED, at, Format.OPAQUE)
 
     async def ask_issuer(
@@ -129,19 +143,22 @@ class Pipeline:
         division: DivisionCode | None,
         time_left: float,
         way: Way = Way.VERIFY,
+        purpose: Purpose | None = None,
     ) -> Decision:
         """Return what `division` makes of an opaque code, once its issuer has been asked within `time_left` seconds."""
         try:
             answer = await self._asks.resolve(code, at=at, time_left=time_left)
-            live = observe(answered(code, answer, self._online), self._trust.revocations, at)  # 2, 3
+            live = observe(answered(code, answer, self._online), self._trust.revocations, at, purpose=purpose)  # 2, 3
             return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4
         except CodeStopped as stopped:
             return _stopped(stopped.reason, at, Format.OPAQUE)
 
-    def assess(self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None) -> Decision:
+    def assess(
+        self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None, purpose: Purpose | None = None
+    ) -> Decision:
         """Return what `division` makes of a code that a checker only saw."""
         try:
-            live = observe(displayed(code, self._online), self._trust.revocations, at)
+            live = observe(displayed(code, self._online), self._trust.revocations, at, purpose=purpose)
             return self._policies.decide(live, division, at, way=Way.DISPLAY, risks=self._risks)
         except CodeStopped as stopped:
             return _stopped(stopped.reason, at, Format.OPAQUE, assurance=Assurance.DISPLAYED)

@@ -165,7 +165,12 @@ class Freshness(StrEnum):
     NOT_PUBLISHED = "not_published"
     """The issuer publishes no live status for this code: what was signed is all there is."""
     FRESH = "fresh"
+    AGING = "aging"
+    """Older than it should be, and still inside its budget: allowed, and flagged."""
     STALE = "stale"
+    """Known to be out of date."""
+    UNAVAILABLE = "unavailable"
+    """The code points to a list that is not held, or to a place in it that was never given out."""
 
 
 class Purpose(IntEnum):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from gateway.changes import Listed
 from gateway.errors import CodeUnreadable
 from gateway.formats.native_encode import NativeClaims, encode_jws, encode_qr
 from gateway.values import (
@@ -49,6 +50,8 @@ STATE_WORDS: Final[Mapping[CodeState, str]] = MappingProxyType(
     }
 )
 """What a converted code may say. A red is not converted. Source: docs/native-code.md, section 2."""
+
+_LISTED: Final = {state: Listed(state, None) for state in CodeState}
 
 _CODE_ID_BYTES: Final = 9
 _KEY_ID_LETTERS: Final = 8
@@ -131,9 +134,13 @@ class Converter:
         if said is not None:
             self.bindings.notice(original, said)
 
-    def look_up(self, pointer: StatusPointer, at: Instant) -> CodeState | None:
-        """Return what our list says there; None if the list is none of ours. See gateway.status.observe.StatusLists."""
-        return self.bindings.look_up(pointer, at)
+    def look_up(self, issuer: IssuerId, pointer: StatusPointer, at: Instant) -> Listed | None:
+        """Return what our list says there; None if the list is none of ours. See gateway.status.observe.StatusLists.
+
+        How old that is `bindings` has judged.
+        """
+        state = self.bindings.look_up(pointer, at) if issuer == self.settings.issuer else None
+        return None if state is None else _LISTED[state]
 
     def _made(
         self, decision: Decision, original: bytes, division: DivisionCode, at: Instant

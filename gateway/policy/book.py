@@ -28,6 +28,7 @@ from .facts import (
     NO_RISKS,
     STATUS,
     KnowsRisks,
+    code_says,
     facts,
     origin_of,
     origin_risk,
@@ -63,6 +64,7 @@ _NOT_IN_THIS_WAY: Final = {
 _RED: Final = CodeState.RED
 _UNKNOWN: Final = CodeState.UNKNOWN
 _STALE: Final = Freshness.STALE
+_UNAVAILABLE: Final = Freshness.UNAVAILABLE
 
 _UNDECIDED: Final = {Outcome.UNDETERMINED: Reason.RULES_UNDETERMINED, Outcome.EMPTY: Reason.NO_RULES}
 """What a CertLogic set may say instead of yes or no."""
@@ -231,7 +233,7 @@ def _settled(live: LiveCode, division: DivisionCode | None, state: CodeState) ->
     """Return why no rule is asked, if so.
 
     1. What its issuer calls expired or revoked is DENY, what it does not know is MANUAL.
-    2. A status that is known to be out of date decides nothing: MANUAL. (It does not soften RED.)
+    2. A status that is known to be out of date, or not to be had, decides nothing: MANUAL. (It does not soften RED.)
     3. Without a division no rule applies: MANUAL.
     4. RED is DENY, whatever a rule says and in every way: only its issuer clears it.
     5. A code that was made for another division is MANUAL.
@@ -242,8 +244,9 @@ def _settled(live: LiveCode, division: DivisionCode | None, state: CodeState) ->
     if ended is not None:
         return ended
     # 2
-    if live.freshness is _STALE and (state is not _RED or division is None):
-        return Reason.STATUS_STALE
+    freshness = live.freshness
+    if (freshness is _STALE or freshness is _UNAVAILABLE) and (state is not _RED or division is None):
+        return Reason.STATUS_STALE if freshness is _STALE else Reason.STATUS_UNAVAILABLE
     # 3
     if division is None:
         return Reason.NO_RULES
@@ -286,8 +289,7 @@ def _decision(
     notes = claimed.notes + live.notes
     # A list gives neither a reason nor a meaning for what it says instead of the code. A word that does not count as
     # its issuer's map reads it has no meaning: nobody is to read "free to travel" beside UNKNOWN.
-    said_by_code = live.listed_state is not state
-    as_explained = said_by_code and issuer.states.get(claimed.statement) is state
+    as_explained = issuer.states.get(claimed.statement) is state and code_says(live, state)
     return Decision(
         measure,
         reasons + notes if notes else reasons,
@@ -302,7 +304,7 @@ def _decision(
         live.status_age,
         live.valid_until,
         version,
-        authentic.reason_class if said_by_code else None,
+        None if authentic.reason_class is None else reason_class_of(live, state),
         issuer.meanings.get(claimed.statement) if as_explained else None,
         claimed.origin if issuer.converts else None,
     )

@@ -18,7 +18,21 @@ STATUS: Final = "Status"
 """The certificate type of rules on health codes. Of a certificate its entries tell the type."""
 
 _STOPS: Final = frozenset({CodeState.RED, CodeState.EXPIRED, CodeState.REVOKED, CodeState.NOT_FOUND})
-_RED: Final = CodeState.RED
+_FINAL: Final = _STOPS - {CodeState.NOT_FOUND}
+
+_HOW_BAD: Final[Mapping[CodeState, int]] = {
+    CodeState.GREEN: 0,
+    CodeState.YELLOW: 1,
+    CodeState.UNDER_REVIEW: 2,
+    CodeState.UNCONFIRMED: 2,
+    CodeState.STALE_DECLARATION: 2,
+    CodeState.NOT_FOUND: 3,
+    CodeState.UNKNOWN: 3,
+    CodeState.RED: 4,
+    CodeState.EXPIRED: 5,
+    CodeState.REVOKED: 5,
+}
+"""May pass, may pass on a condition, a person decides, nothing is known, nobody passes, no longer a code."""
 
 
 class KnowsRisks(Protocol):
@@ -41,17 +55,38 @@ NO_RISKS: Final = NothingIsKnown()
 
 
 def state_of(live: LiveCode) -> CodeState:
-    """Return the state that counts: what a live list says, else what the code says.
+    """Return the state that counts: of two statements by one issuer, code and list, the newer one, and never a guess.
 
-    The newer word of an issuer counts, but a list takes no signed RED back. It gives no meaning to a statement that has
-    none: such a code it can only stop. That a certificate is still good makes it no green code.
+    1. There is one statement: no list speaks of the code, or it says the same.
+    2. A code that says red, or that it is no longer one, stays that: no list takes back what was signed. That it is
+       cancelled is told even so.
+    3. A list gives no meaning to a word of the code's that has none. Such a code it can only stop.
+    4. The code is the newer one: the list has not spoken since, and may be about to say the same. So the worse of the
+       two counts; if neither is worse, the newer one.
+    5. The list is the newer one: its word. That a certificate is still good makes it no green code.
     """
     said, listed = translate(live.authentic), live.listed_state
-    if listed is None or said is _RED:
+    # 1
+    if listed is None or listed is said:
         return said
+    # 2
+    if said in _FINAL:
+        return listed if listed is CodeState.REVOKED else said
+    # 3
     if said is CodeState.UNKNOWN:
         return listed if listed in _STOPS else said
-    return said if listed is CodeState.GREEN and live.authentic.claimed.format is not Format.NATIVE else listed
+    # 4
+    claimed, observed = live.authentic.claimed, live.observed_time
+    newer = claimed.issue_time is not None and observed is not None and claimed.issue_time > observed
+    if newer and _HOW_BAD[listed] <= _HOW_BAD[said]:
+        return said
+    # 5
+    return said if listed is CodeState.GREEN and claimed.format is not Format.NATIVE else listed
+
+
+def code_says(live: LiveCode, state: CodeState) -> bool:
+    """Tell whether the code itself says the `state` that counts, and not only a list in its stead."""
+    return live.listed_state is not state or translate(live.authentic) is state
 
 
 def origin_of(live: LiveCode) -> DivisionCode | None:
@@ -69,7 +104,8 @@ def origin_risk(live: LiveCode, at: Instant, risks: KnowsRisks) -> RiskLevel:
 
 def reason_class_of(live: LiveCode, state: CodeState) -> ReasonClass | None:
     """Return why the issuer says so. Of what a list says instead of the code no reason is known."""
-    return None if live.listed_state is state else live.authentic.reason_class
+    reason_class = live.authentic.reason_class
+    return reason_class if reason_class is not None and code_says(live, state) else None
 
 
 def facts(live: LiveCode, state: CodeState, way: Way, risk: RiskLevel) -> Mapping[str, object]:

@@ -26,18 +26,33 @@ class JudgesCodes(Protocol):
     """The pipeline, as a handler sees it."""
 
     def verify(
-        self, code: bytes, *, at: Instant, division: DivisionCode | None, way: Way = Way.VERIFY
+        self,
+        code: bytes,
+        *,
+        at: Instant,
+        division: DivisionCode | None,
+        way: Way = Way.VERIFY,
+        purpose: Purpose | None = None,
     ) -> Decision | OpaqueCode:
         """Return the decision on `code`, or what its issuer must be asked. Raises NotReady if nothing can be judged."""
         ...
 
     async def ask_issuer(
-        self, code: OpaqueCode, *, at: Instant, division: DivisionCode | None, time_left: float, way: Way = Way.VERIFY
+        self,
+        code: OpaqueCode,
+        *,
+        at: Instant,
+        division: DivisionCode | None,
+        time_left: float,
+        way: Way = Way.VERIFY,
+        purpose: Purpose | None = None,
     ) -> Decision:
         """Return the decision on an opaque code, within `time_left` seconds."""
         ...
 
-    def assess(self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None) -> Decision:
+    def assess(
+        self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None, purpose: Purpose | None = None
+    ) -> Decision:
         """Return the decision on a code that was only seen."""
         ...
 

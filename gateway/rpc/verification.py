@@ -86,7 +86,7 @@ async def assess_displayed_code(
         request.displayed,
         time_of(request, "displayed_time"),
     )
-    decision = desk.pipeline.assess(shown, at=at, division=terms.division)
+    decision = desk.pipeline.assess(shown, at=at, division=terms.division, purpose=terms.purpose)
     desk.watch(decision)
     response = pb.AssessDisplayedCodeResponse()
     tell(response.verdict, decision, request, terms, caller, desk)
@@ -132,7 +132,7 @@ def stream_item(
     else:
         raise RequestInvalid("context", "is required in the first message")
     response, item = pb.StreamVerificationsResponse(), request.item
-    found = desk.pipeline.verify(item.code, at=at, division=terms.division)
+    found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
     if isinstance(found, Decision):
         _fill(response.verdict, found, item, terms, desk)
         return terms, response
@@ -146,10 +146,12 @@ def stream_item(
 
 async def decided(code: bytes, terms: Terms, at: Instant, desk: VerificationDesk, way: Way = Way.VERIFY) -> Decision:
     """Return the decision on one code, counted; its issuer is asked if need be. Raises: NotReady."""
-    pipeline = desk.pipeline
-    found = pipeline.verify(code, at=at, division=terms.division, way=way)
+    pipeline, division, purpose = desk.pipeline, terms.division, terms.purpose
+    found = pipeline.verify(code, at=at, division=division, way=way, purpose=purpose)
     if not isinstance(found, Decision):
-        found = await pipeline.ask_issuer(found, at=at, division=terms.division, time_left=time_left(), way=way)
+        found = await pipeline.ask_issuer(
+            found, at=at, division=division, time_left=time_left(), way=way, purpose=purpose
+        )
     _take_note(code, found, desk)
     return found
 
@@ -204,7 +206,7 @@ async def _judge_each(
     turn_ends = monotonic() + SLICE_S
     for done, item in enumerate(request.items, start=1):
         verdict = response.verdicts.add()
-        found = desk.pipeline.verify(item.code, at=at, division=terms.division)
+        found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
         if isinstance(found, Decision):
             _fill(verdict, found, item, terms, desk)
         else:
@@ -230,7 +232,9 @@ async def _ask_in_turn(
 async def _ask_and_fill(
     verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem, terms: Terms, at: Instant, desk: VerificationDesk
 ) -> None:
-    decision = await desk.pipeline.ask_issuer(code, at=at, division=terms.division, time_left=time_left())
+    decision = await desk.pipeline.ask_issuer(
+        code, at=at, division=terms.division, time_left=time_left(), purpose=terms.purpose
+    )
     _fill(verdict, decision, item, terms, desk)
 
 

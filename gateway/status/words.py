@@ -58,7 +58,5 @@ _MEANINGS: Final = {
     STALE_DECLARATION: CodeState.STALE_DECLARATION,
 }
 
-STATES: Final[tuple[CodeState | None, ...]] = tuple(
-    _MEANINGS.get(Word(word), CodeState.UNKNOWN) for word in range(16)
-)
+STATES: Final[tuple[CodeState | None, ...]] = tuple(_MEANINGS.get(Word(word), CodeState.UNKNOWN) for word in range(16))
 """Word -> what it says; None: valid, as it was signed."""

@@ -30,15 +30,17 @@ def test_a_clock_that_is_set_back_stops_no_looking_again(code: bytes, back: floa
         world.pass_time(120)
         await world.look_again(0)
         world.pass_time(-back)
-        before = world.converter.look_up(_pointer(world), world.at)
-        assert before is CodeState.UNKNOWN
+        before = world.converter.look_up(OURS, _pointer(world), world.at)
+        assert before == (CodeState.UNKNOWN, None)
         assert (await world.judged(made.jws.encode())).measure not in (Measure.PASS, Measure.LIMITED)
         # One look is enough, and it learns what is true now.
         world.yunnan.says["00000001"] = "red"
         world.revoked["code-1"] = None
         world.reload()
         await world.look_again(0)
-        assert world.converter.look_up(_pointer(world), world.at) in (CodeState.RED, CodeState.REVOKED)
+        after = world.converter.look_up(OURS, _pointer(world), world.at)
+        assert after is not None
+        assert after.state in (CodeState.RED, CodeState.REVOKED)
 
     asyncio.run(main())
 

@@ -218,11 +218,13 @@ def test_bytes_that_are_no_protocol_do_not_come_out(site: Site) -> None:
 class Talkative:
     """A pipeline that dies with what it was given in its exception, chained and noted."""
 
-    def verify(self, code: bytes, *, at: Instant, division: object, way: object = None) -> NoReturn:
+    def verify(
+        self, code: bytes, *, at: Instant, division: object, way: object = None, purpose: object = None
+    ) -> NoReturn:
         try:
             raise KeyError(code.decode())
         except KeyError as inner:
-            failure = LookupError(f"{inner} at {at} in {division}")
+            failure = LookupError(f"{inner} at {at} in {division} for {purpose}")
             failure.add_note(code.decode())
             raise failure from inner
 

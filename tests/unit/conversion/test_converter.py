@@ -169,7 +169,8 @@ def test_a_converted_code_is_never_better_than_its_original(
     for claimed in both(made):
         assert claimed.statement == state.name.lower()
         assert claimed.status_pointer is not None
-        assert converter.look_up(claimed.status_pointer, NOON) is state
+        assert converter.look_up(OURS, claimed.status_pointer, NOON) == (state, None)
+        assert converter.look_up(GUIZHOU, claimed.status_pointer, NOON) is None, "a list belongs to one issuer"
 
 
 @pytest.mark.parametrize("state", CONVERTIBLE)
@@ -420,7 +421,7 @@ async def test_a_code_that_has_ended_reads_unknown(world: World) -> None:
     assert claimed.status_pointer is not None
     world.pass_time(300)
     world.converter.bindings.drop_ended(world.at)
-    assert world.converter.look_up(claimed.status_pointer, world.at) is CodeState.UNKNOWN
+    assert world.converter.look_up(OURS, claimed.status_pointer, world.at) == (CodeState.UNKNOWN, None)
 
 
 @pytest.mark.parametrize(

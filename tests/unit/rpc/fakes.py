@@ -43,6 +43,7 @@ class FakePipeline:
 
     seen: list[tuple[bytes, Instant, DivisionCode | None]] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
+    purposes: list[Purpose | None] = field(default_factory=list)
     shown: list[DisplayedCode] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[str, float]] = field(default_factory=list)
@@ -53,10 +54,17 @@ class FakePipeline:
     _answers: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def verify(
-        self, code: bytes, *, at: Instant, division: DivisionCode | None, way: Way = Way.VERIFY
+        self,
+        code: bytes,
+        *,
+        at: Instant,
+        division: DivisionCode | None,
+        way: Way = Way.VERIFY,
+        purpose: Purpose | None = None,
     ) -> Decision | OpaqueCode:
         self.seen.append((code, at, division))
         self.ways.append(way)
+        self.purposes.append(purpose)
         self.first.set()
         if code == b"bug":
             raise KeyError(CANARY)
@@ -79,10 +87,18 @@ class FakePipeline:
             self._answer_of(issuer).set()
 
     async def ask_issuer(
-        self, code: OpaqueCode, *, at: Instant, division: DivisionCode | None, time_left: float, way: Way = Way.VERIFY
+        self,
+        code: OpaqueCode,
+        *,
+        at: Instant,
+        division: DivisionCode | None,
+        time_left: float,
+        way: Way = Way.VERIFY,
+        purpose: Purpose | None = None,
     ) -> Decision:
         self.asked.append((code.issuer, time_left))
         self.ways.append(way)
+        self.purposes.append(purpose)
         self.waiting += 1
         self.most_waiting = max(self.most_waiting, self.waiting)
         try:
@@ -98,8 +114,11 @@ class FakePipeline:
             self.waiting -= 1
         return replace(_green(code.issuer, at, division), format=Format.OPAQUE, assurance=Assurance.SCANNED_ONLINE)
 
-    def assess(self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None) -> Decision:
+    def assess(
+        self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None, purpose: Purpose | None = None
+    ) -> Decision:
         self.shown.append(code)
+        self.purposes.append(purpose)
         if code.word != "green":
             return replace(_stopped(Reason.UNKNOWN_STATE, at, Format.OPAQUE), assurance=Assurance.DISPLAYED)
         return replace(_green("shown", at, division), format=Format.OPAQUE, assurance=Assurance.DISPLAYED)

@@ -17,7 +17,6 @@ from gateway.values import (
     KeyId,
     Revocations,
     RevokedCodes,
-    StatusPointer,
 )
 from tests.unit.codes import AT, GUIZHOU, KEY_ID, authentic, key
 
@@ -38,10 +37,9 @@ def test_a_good_code_is_live_and_says_that_nothing_is_published() -> None:
         ({"expire_time": AT}, Reason.EXPIRED),
         ({"expire_time": Instant(AT - 0.5)}, Reason.EXPIRED),
         ({"expire_time": Instant(AT - 0.5), "format": Format.HCERT}, Reason.EXPIRED),
-        ({"status_pointer": StatusPointer("https://status.example/1", 7)}, Reason.STATUS_UNAVAILABLE),
     ],
 )
-def test_the_codes_own_times_and_pointer_stop_it(changes: dict[str, Any], reason: Reason) -> None:
+def test_the_codes_own_times_stop_it(changes: dict[str, Any], reason: Reason) -> None:
     with pytest.raises(CodeStopped) as stopped:
         observe(authentic(**changes), {}, AT)
     assert stopped.value.reason is reason

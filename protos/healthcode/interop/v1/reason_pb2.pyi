@@ -56,6 +56,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_ANSWERED_BY_NATIONAL_PLATFORM: _ClassVar[Reason]
     REASON_ANSWER_NOT_BOUND: _ClassVar[Reason]
     REASON_ISSUER_CUT_OFF: _ClassVar[Reason]
+    REASON_STATUS_AGING: _ClassVar[Reason]
     REASON_NO_RULES: _ClassVar[Reason]
     REASON_UNKNOWN_STATE: _ClassVar[Reason]
     REASON_STATE_GREEN: _ClassVar[Reason]
@@ -123,6 +124,7 @@ REASON_CODE_NOT_FOUND: Reason
 REASON_ANSWERED_BY_NATIONAL_PLATFORM: Reason
 REASON_ANSWER_NOT_BOUND: Reason
 REASON_ISSUER_CUT_OFF: Reason
+REASON_STATUS_AGING: Reason
 REASON_NO_RULES: Reason
 REASON_UNKNOWN_STATE: Reason
 REASON_STATE_GREEN: Reason
