@@ -12,6 +12,7 @@ The formats, and what their readers stand on:
 - `shc.py`, `vdsnc.py`, `divoc.py`  SMART Health Card, ICAO VDS-NC, DIVOC
 - `jws.py`, `members.py`, `inflate.py`  for all of them: a compact JWS, members of JSON, bounded decompression
 - `opaque.py`  whose an id looks like, by the templates of the provinces' profiles (`opaque_template.py`)
+- `status_list.py`  no code: an IETF Token Status List, as `status_list_jwt.py` and `status_list_cwt.py` spell it
 """
 
 from __future__ import annotations

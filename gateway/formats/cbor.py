@@ -2,7 +2,7 @@
 
 Rules:
 
-- at most MAX_BYTES, at most MAX_DEPTH levels
+- at most MAX_BYTES, at most MAX_DEPTH levels; what is no code may be larger if it is of few items
 - exactly one item: nothing follows it
 - no map has the same key twice (1 and 1.0 are the same)
 - no map is the key of a map: each level of it multiplies the price of a comparison
@@ -12,7 +12,8 @@ Rules:
 
 MAX_BYTES bounds time, not memory: map keys can be chosen so that they all collide, which costs the square of their
 number. 8 KiB of them (arrays of -1 and -2, whose hashes are equal) take about 10 ms; 128 KiB would take seconds. The
-largest QR symbol holds 2,864 bytes as Base45; the real codes' CBOR is under 2 KiB.
+largest QR symbol holds 2,864 bytes as Base45; the real codes' CBOR is under 2 KiB. A status list is one byte string of
+megabytes and a dozen items beside it: there the items are counted before they are read.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from gateway.errors import CodeUnreadable, Reason
 
 MAX_BYTES = 8_192
 MAX_DEPTH = 16
+MAX_ITEMS = 256
+"""Of something larger than MAX_BYTES: items, keys and tags counted each."""
 
 
 class _TagRefused(ValueError):
@@ -63,19 +66,22 @@ _DECODERS: dict[int, Callable[[object, bool], object]] = {
 }
 
 
-def decode(data: bytes, *, finite: bool = True) -> object:
+def decode(data: bytes, *, finite: bool = True, max_bytes: int = MAX_BYTES) -> object:
     """Return the one item that `data` encodes: int, float, str, bytes, bool, None, list, dict.
 
     Guarantees the rules above; with `finite` False all but the one about NaN, and then the caller calls
-    `require_finite` herself. Does not check that the encoding is the shortest or the map keys sorted.
+    `require_finite` herself. `max_bytes` is for what is no code. Does not check that the encoding is the shortest or
+    the map keys sorted.
 
     Source: RFC 8949, sections 3, 5.3 and 5.6.
 
     Raises: CodeUnreadable with TOO_LARGE, TOO_DEEP, DUPLICATE_KEY, NOT_UTF8, NOT_FINITE, TRAILING_BYTES, or BAD_CBOR
     for everything else that is broken or not wanted.
     """
-    if len(data) > MAX_BYTES:
+    if len(data) > max_bytes:
         raise CodeUnreadable(Reason.TOO_LARGE, "CBOR")
+    if len(data) > MAX_BYTES:
+        _refuse_crowds(data)
     source = BytesIO(data)
     try:
         item: object = CBORDecoder(
@@ -113,6 +119,25 @@ def byte_string(data: bytes) -> bytes:
     if length < 0x10000:
         return b"\x59" + length.to_bytes(2, "big") + data
     return b"\x5a" + length.to_bytes(4, "big") + data
+
+
+def _refuse_crowds(data: bytes) -> None:
+    """Refuse more than MAX_ITEMS items. Heads follow one another in whatever they lie: only texts are stepped over.
+
+    Raises: CodeUnreadable with TOO_LARGE, or with BAD_CBOR for a head that is none.
+    """
+    place, size = 0, len(data)
+    for _ in range(MAX_ITEMS + 1):
+        if place >= size:
+            return
+        major, short = data[place] >> 5, data[place] & 0x1F
+        if 28 <= short <= 30:
+            raise CodeUnreadable(Reason.BAD_CBOR, "CBOR")
+        head = 1 + (1 << (short - 24) if 24 <= short <= 27 else 0)
+        if major in (2, 3) and short != 31:
+            head += short if short < 24 else int.from_bytes(data[place + 1 : place + head])
+        place += head
+    raise CodeUnreadable(Reason.TOO_LARGE, "CBOR items")
 
 
 def _reason(error: Exception) -> Reason:

@@ -89,7 +89,7 @@ class _Header:
     obstacle: Reason | None
 
 
-def read_sign1(data: bytes) -> Sign1:
+def read_sign1(data: bytes, *, max_bytes: int = cbor.MAX_BYTES) -> Sign1:
     """Take a COSE_Sign1 apart.
 
     1. one strict CBOR item behind its tags
@@ -97,7 +97,8 @@ def read_sign1(data: bytes) -> Sign1:
     3. the protected header: a map inside the byte string, or nothing
     4. the unprotected header: nothing critical, and the key id if the protected one has none
 
-    Guarantees the rules above. Checks no signature, nothing of the payload, no length of the signature.
+    Guarantees the rules above. Checks no signature, nothing of the payload, no length of the signature. `max_bytes` is
+    for what is no code.
 
     Source: RFC 9052, sections 2, 3, 4.2 and 4.4; RFC 8392, section 6; RFC 9864, section 2.
 
@@ -108,7 +109,7 @@ def read_sign1(data: bytes) -> Sign1:
         data = data[3:]
     elif data.startswith(TAG_SIGN1):
         data = data[1:]
-    message = cbor.decode(data)
+    message = cbor.decode(data, max_bytes=max_bytes)
     # 2
     if not isinstance(message, list) or len(message) != 4:
         raise CodeUnreadable(Reason.BAD_ENVELOPE, "COSE_Sign1 array")

@@ -186,3 +186,27 @@ def test_any_item_round_trips(item: object) -> None:
 @pytest.mark.parametrize("length", [0, 23, 24, 255, 256, 65_535, 65_536])
 def test_byte_string(length: int) -> None:
     assert cbor.byte_string(bytes(length)) == cbor2.dumps(bytes(length))
+
+
+# larger than a code
+
+
+def test_what_is_no_code_may_be_larger_if_it_is_of_few_items() -> None:
+    large = {"lst": bytes(20_000), "more": [1] * (cbor.MAX_ITEMS - 5)}
+    assert cbor.decode(cbor.encode(large), max_bytes=30_000) == large
+    assert reason_of(cbor.encode(large)) is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(cbor.encode({"lst": bytes(9_000), "more": [1] * 253}), Reason.TOO_LARGE, id="many items"),
+        pytest.param(b"\x5f" + b"\x41\x00" * 5_000 + b"\xff", Reason.TOO_LARGE, id="many parts of one"),
+        pytest.param(b"\x82\x1c" + bytes(9_000), Reason.BAD_CBOR, id="no such head"),
+        pytest.param(b"\x82" + cbor.encode(bytes(9_000)) + b"\x5b" + b"\xff" * 8, Reason.BAD_CBOR, id="a long promise"),
+    ],
+)
+def test_larger_items_are_bounded_too(data: bytes, reason: Reason) -> None:
+    with pytest.raises(CodeUnreadable) as refused:
+        cbor.decode(data, max_bytes=1 << 20)
+    assert refused.value.reason is reason
