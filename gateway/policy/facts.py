@@ -57,17 +57,22 @@ NO_RISKS: Final = NothingIsKnown()
 def state_of(live: LiveCode) -> CodeState:
     """Return the state that counts: of two statements by one issuer, code and list, the newer one, and never a guess.
 
-    1. There is one statement: no list speaks of the code, or it says the same.
+    1. There is one statement: no list speaks of the code, or it says the same. One word of a list stands for two states;
+       of a health code the code tells which.
     2. A code that says red, or that it is no longer one, stays that: no list takes back what was signed. That it is
        cancelled is told even so.
     3. A list gives no meaning to a word of the code's that has none. Such a code it can only stop.
-    4. The code is the newer one: the list has not spoken since, and may be about to say the same. So the worse of the
-       two counts; if neither is worse, the newer one.
-    5. The list is the newer one: its word. That a certificate is still good makes it no green code.
+    4. A health code is the newer one: the list has not spoken since, and may be about to say the same. So the worse of
+       the two counts; if neither is worse, the newer one.
+    5. Else the list's word. That a certificate is still good makes it no green code.
     """
     said, listed = translate(live.authentic), live.listed_state
     # 1
     if listed is None or listed is said:
+        return said
+    claimed = live.authentic.claimed
+    native = claimed.format is Format.NATIVE
+    if native and said is CodeState.UNCONFIRMED and listed is CodeState.UNDER_REVIEW:
         return said
     # 2
     if said in _FINAL:
@@ -76,12 +81,12 @@ def state_of(live: LiveCode) -> CodeState:
     if said is CodeState.UNKNOWN:
         return listed if listed in _STOPS else said
     # 4
-    claimed, observed = live.authentic.claimed, live.observed_time
-    newer = claimed.issue_time is not None and observed is not None and claimed.issue_time > observed
-    if newer and _HOW_BAD[listed] <= _HOW_BAD[said]:
+    issued, observed = claimed.issue_time, live.observed_time
+    newer = issued is not None and observed is not None and issued > observed
+    if newer and native and _HOW_BAD[listed] <= _HOW_BAD[said]:
         return said
     # 5
-    return said if listed is CodeState.GREEN and claimed.format is not Format.NATIVE else listed
+    return said if listed is CodeState.GREEN and not native else listed
 
 
 def code_says(live: LiveCode, state: CodeState) -> bool:
