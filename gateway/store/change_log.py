@@ -2,9 +2,13 @@
 
 Rules, held by every implementation and by one contract test suite:
 
-- What `append` has returned from survives a power cut. What it raised for is not in the log, in no part.
+- What `append` has returned from survives a power cut. What it raised `NumberTaken` for is not in the log, in no part.
+- What it raised `StoreDegraded` for is not in the log either, with one exception that nothing can rule out: if the
+  power, or the way to the database, fails in the middle of a commit, it may stand there afterwards, whole. The log
+  tells: its row says so after a restart, and `changed` names the list if the process lived on. The same batch sent
+  again is then answered `NumberTaken`, and the log holds its very bytes.
 - A list's numbers have no gap and no second batch; two nodes that append the same number at one time: one of them is
-  told `NumberTaken`.
+  told `NumberTaken`. Nothing is appended to a list that is closed: `NumberTaken`.
 - Nothing here checks a signature or reads a batch: bytes in, the same bytes out.
 """
 
@@ -67,9 +71,10 @@ class ChangeLog(Protocol):
     async def append(self, batches: Sequence[LoggedBatch]) -> None:
         """Put all of them into the log, durably, or none. Each list's numbers go on where its row ends.
 
-        Concurrent calls share one commit where the store can (group commit).
+        Concurrent calls share one commit where the store can (group commit). Who is cancelled while she waits does not
+        take it back.
 
-        Raises: NumberTaken, StoreDegraded.
+        Raises: NumberTaken, StoreDegraded; ValueError if batch 1 has no capacity, or another one has.
         """
         ...
 
@@ -84,22 +89,28 @@ class ChangeLog(Protocol):
     async def rebase(self, row: ListRow) -> None:
         """Let a list begin anew at `row`, whose `base` and `last` are equal: a snapshot was taken over.
 
-        Raises: NumberTaken if the log holds more of the list than that: nothing goes back.
+        Raises: NumberTaken if the log holds more of the list than that, another batch under that number, or a closed
+        list that would be open again: nothing goes back. StoreDegraded.
         """
         ...
 
     async def prune(self, name: ListName, keep_after: int, received_before: Instant) -> int:
-        """Forget batches up to `keep_after` that were received before an instant. Return how many. The row stays."""
+        """Forget batches up to `keep_after` that were received before an instant. Return how many. The row stays.
+
+        None is forgotten behind one that is kept: `base` goes up, and the batches above it have no gap.
+        """
         ...
 
     async def forget(self, name: ListName) -> None:
-        """Drop a list and all of its batches."""
+        """Drop all batches of a list. Its row stays, closed: its address is never opened again from number 1."""
         ...
 
-    async def changed(self) -> AsyncIterator[ListName]:
-        """Yield lists to which another node has appended, until closed. One that nobody else writes yields nothing."""
+    def changed(self) -> AsyncIterator[ListName]:
+        """Yield lists to which another node has appended, until closed. One that nobody else writes yields nothing.
+
+        A list may be named without need: after a connection to a database was lost, all of them are.
+        """
         ...
-        yield  # pragma: no cover
 
     async def check(self) -> None:
         """Return if the store can be written now."""

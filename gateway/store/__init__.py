@@ -1,0 +1,8 @@
+"""What must survive: the log of signed batches, in SQLite or in PostgreSQL behind one interface.
+
+- `change_log.py`         the interface
+- `sqlite_log.py`         the log in a SQLite file (`sqlite_schema.py`, `sqlite_statements.py`)
+- `group_commit.py`       its one writing thread: who comes at one time shares one commit
+- `inspection.py`         what looking at a log whole, and copying it, needs beyond the interface
+- `migrations.py`         the schema, numbered SQL files in `migrations/`
+"""
