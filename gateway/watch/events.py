@@ -154,6 +154,53 @@ class Stopped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessReady(Event):
+    """One of the gateway's processes serves, so long after it was started."""
+
+    name = "process_ready"
+    process: str
+    pid: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDied(Event):
+    """One of the gateway's processes ended untold: an exit status, or minus the number of a signal.
+
+    `again_in_s` is 0 where it ended the start and is not started again.
+    """
+
+    name = "process_died"
+    severity = "error"
+    process: str
+    pid: int
+    status: int
+    lived_s: float
+    again_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSilent(Event):
+    """One of the gateway's processes has answered nothing for so long, and is killed."""
+
+    name = "process_silent"
+    severity = "error"
+    process: str
+    pid: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessNotStarted(Event):
+    """The system would not start a process (no memory, no process id); it is tried again."""
+
+    name = "process_not_started"
+    severity = "error"
+    process: str
+    again_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class HttpAnswered(Event):
     """An operator's request was answered. `route` is one of ours or "other"; no query, no address."""
 
@@ -254,6 +301,10 @@ EVENTS: dict[str, type[Event]] = {
         ReloadRefused,
         Draining,
         Stopped,
+        ProcessReady,
+        ProcessDied,
+        ProcessSilent,
+        ProcessNotStarted,
         HttpAnswered,
         RpcFailed,
         BreakerOpened,

@@ -92,11 +92,16 @@ class Metrics:
 
         May run beside the event loop, in a thread: what it reads is copied or immutable.
         """
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # the library dies of a version that is no number
-            encode, content_type = choose_encoder("")
-        return encode(_Plain(self.registry)), content_type
+        return exposition(self.registry, accept)
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, registry=self.registry)
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Return all numbers of a registry and their content type, in the form that an Accept header prefers."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # the library dies of a version that is no number
+        encode, content_type = choose_encoder("")
+    return encode(_Plain(registry)), content_type

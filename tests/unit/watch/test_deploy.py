@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.watch.test_catalogue import filled
+from tests.unit.watch.test_catalogue import families, filled
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -21,8 +21,8 @@ NAME = re.compile(r"(?<![\w:./-])(?:hcgw|grpc_server|process)_[a-z0-9_]+(?![\w:.
 
 def known() -> set[str]:
     """Return the name of every series that the gateway can show."""
-    return {one.name for family in filled().registry.collect() for one in family.samples} | {
-        name for family in filled().registry.collect() for name in (family.name,) if family.type != "counter"
+    return {one.name for family in families() for one in family.samples} | {
+        family.name for family in families() if family.type != "counter"
     }
 
 
