@@ -275,6 +275,7 @@ class RefusalReason(StrEnum):
     NO_IDENTITY = "NO_IDENTITY"
     PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
     PROFILE_NOT_ALLOWED = "PROFILE_NOT_ALLOWED"
+    NOT_ENROLLED = "NOT_ENROLLED"
 
 
 class CallerRefused(GatewayError):

@@ -27,3 +27,7 @@ class MethodUnknown(GatewayError):
 
 class Draining(NotReady):
     """The server is about to stop: a long call is ended early."""
+
+
+class TooManyStreams(GatewayError):
+    """The caller has as many long calls of this kind open as she may."""

@@ -14,6 +14,7 @@ VERIFICATION: Final = "healthcode.interop.v1.VerificationService"
 CONVERSION: Final = "healthcode.interop.v1.ConversionService"
 JOURNEYS: Final = "healthcode.interop.v1.JourneyService"
 PLACES: Final = "healthcode.interop.v1.PlaceService"
+STATUS: Final = "healthcode.interop.v1.StatusService"
 HEALTH: Final = "grpc.health.v1.Health"
 
 
@@ -37,6 +38,12 @@ METHODS: Final[Mapping[str, MethodRow]] = MappingProxyType(
         f"/{JOURNEYS}/CheckJourney": MethodRow(identity=True),
         f"/{PLACES}/AssessPlace": MethodRow(identity=True),
         f"/{PLACES}/ListAffectedCommunities": MethodRow(identity=True),
+        # Served by the process that keeps the lists, on an address of its own.
+        f"/{STATUS}/PublishChanges": MethodRow(identity=True),
+        f"/{STATUS}/ListStatusLists": MethodRow(identity=True),
+        f"/{STATUS}/StreamSnapshot": MethodRow(identity=True, long=True),
+        f"/{STATUS}/StreamChanges": MethodRow(identity=True, long=True),
+        f"/{STATUS}/WatchCodes": MethodRow(identity=True, long=True),
         # Asked by load balancers and kubelets, which have no certificate of ours; tells nothing but serving or not.
         f"/{HEALTH}/Check": MethodRow(identity=False),
         f"/{HEALTH}/Watch": MethodRow(identity=False, long=True),

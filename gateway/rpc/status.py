@@ -4,7 +4,7 @@ Rules:
 
 - Every status has exactly one ErrorInfo; a malformed request adds a BadRequest, a failure worth repeating a RetryInfo.
 - Texts are fixed here. Nothing of an exception reaches a caller but the field paths and descriptions of
-  `RequestInvalid`, which come from the schema and never quote the request.
+  `RequestInvalid`, which come from the schema and never quote the request, and of `BatchRefused` field and number.
 - What is not in the table is INTERNAL.
 
 Source: AIP-193; google/rpc/error_details.proto.
@@ -23,8 +23,9 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # typ
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
+from gateway.changes import BatchRefusal, BatchRefused, StoreDegraded
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
-from gateway.rpc.errors import MethodUnknown, OutOfTime, RequestTooLarge, RulesBroken
+from gateway.rpc.errors import MethodUnknown, OutOfTime, RequestTooLarge, RulesBroken, TooManyStreams
 
 DOMAIN: Final = "interop.healthcode"
 
@@ -54,6 +55,59 @@ _REFUSALS: Final[dict[RefusalReason, StatusRow]] = {
     RefusalReason.PROFILE_NOT_ALLOWED: StatusRow(
         grpc.StatusCode.PERMISSION_DENIED, "PROFILE_NOT_ALLOWED", "The caller may not be told this much."
     ),
+    RefusalReason.NOT_ENROLLED: StatusRow(
+        grpc.StatusCode.PERMISSION_DENIED, "NOT_ENROLLED", "The caller is not enrolled to follow status lists."
+    ),
+}
+
+
+def _batch(code: grpc.StatusCode, sentence: str, *refusals: BatchRefusal) -> dict[BatchRefusal, StatusRow]:
+    return {refusal: StatusRow(code, refusal.value, sentence) for refusal in refusals}
+
+
+_BATCHES: Final[dict[BatchRefusal, StatusRow]] = {
+    **_batch(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "The batch breaks a rule of its form; metadata names the field.",
+        BatchRefusal.MALFORMED,
+        BatchRefusal.TOO_LARGE,
+        BatchRefusal.INDEX_OUT_OF_RANGE,
+        BatchRefusal.INDEX_REPEATED,
+        BatchRefusal.REASON_CONTRADICTS,
+        BatchRefusal.REASON_REQUIRED,
+        BatchRefusal.AUTHORITY_REQUIRED,
+        BatchRefusal.CORRECTS_NOTHING,
+    ),
+    **_batch(
+        grpc.StatusCode.PERMISSION_DENIED,
+        "The signatures are not those that the list's issuer must give.",
+        BatchRefusal.UNKNOWN_ISSUER,
+        BatchRefusal.BAD_SIGNATURE,
+        BatchRefusal.SECOND_SIGNATURE_REQUIRED,
+    ),
+    **_batch(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "The batch does not go on from what is held; metadata tells how far that is.",
+        BatchRefusal.NUMBER_GAP,
+        BatchRefusal.BROKEN_CHAIN,
+        BatchRefusal.LIST_CLOSED,
+        BatchRefusal.BLOCK_TOO_LATE,
+        BatchRefusal.DIGEST_MISMATCH,
+    ),
+    **_batch(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "The batch's time is not between that of the batch before and now.",
+        BatchRefusal.IN_THE_FUTURE,
+        BatchRefusal.TIME_GOES_BACK,
+    ),
+    **_batch(
+        grpc.StatusCode.ALREADY_EXISTS,
+        "Another batch is held under this number, or it is long past; metadata tells how far the list is held.",
+        BatchRefusal.NUMBER_OLD,
+        BatchRefusal.NUMBER_TAKEN,
+    ),
+    **_batch(grpc.StatusCode.NOT_FOUND, "No such list is held.", BatchRefusal.UNKNOWN_LIST),
+    **_batch(grpc.StatusCode.RESOURCE_EXHAUSTED, "No more lists are held here.", BatchRefusal.TOO_MANY_LISTS),
 }
 _TABLE: Final[tuple[tuple[type[BaseException], StatusRow], ...]] = (
     (RequestInvalid, _INVALID),
@@ -65,6 +119,23 @@ _TABLE: Final[tuple[tuple[type[BaseException], StatusRow], ...]] = (
         NotReady,
         StatusRow(grpc.StatusCode.UNAVAILABLE, "NOT_READY", "The gateway cannot answer now.", retry_after_s=1),
     ),
+    (
+        StoreDegraded,
+        StatusRow(
+            grpc.StatusCode.UNAVAILABLE,
+            "STORE_DEGRADED",
+            "Nothing can be written now, so nothing was taken.",
+            retry_after_s=5,
+        ),
+    ),
+    (
+        TooManyStreams,
+        StatusRow(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "TOO_MANY_STREAMS",
+            "The caller has too many streams open.",
+        ),
+    ),
     (OutOfTime, StatusRow(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE", "There was too little time to answer.")),
     (MethodUnknown, StatusRow(grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED", "There is no such method.")),
 )
@@ -74,6 +145,8 @@ def row_of(failure: BaseException) -> StatusRow:
     """Return the row of `failure`; INTERNAL for whatever is not in the table."""
     if isinstance(failure, CallerRefused):
         return _REFUSALS.get(failure.reason, _INTERNAL)
+    if isinstance(failure, BatchRefused):
+        return _BATCHES.get(failure.refusal, _INTERNAL)
     return next((row for kind, row in _TABLE if isinstance(failure, kind)), _INTERNAL)
 
 
@@ -85,9 +158,15 @@ def code_of(failure: BaseException) -> grpc.StatusCode:
 def status_of(failure: BaseException) -> Status:
     """Return what a caller is told of `failure`: code, fixed sentence, typed details."""
     row = row_of(failure)
-    details: list[Message] = [ErrorInfo(reason=row.reason, domain=DOMAIN)]
+    info = ErrorInfo(reason=row.reason, domain=DOMAIN)
+    if isinstance(failure, BatchRefused):
+        info.metadata["held"] = str(failure.held)
+        info.metadata["field"] = failure.field
+    details: list[Message] = [info]
     if isinstance(failure, RequestInvalid):
         details.append(_bad_request(failure))
+    if isinstance(failure, BatchRefused) and row.code is grpc.StatusCode.INVALID_ARGUMENT:
+        details.append(_bad_request(RequestInvalid(failure.field, row.reason)))
     if row.retry_after_s is not None:
         retry = RetryInfo()
         retry.retry_delay.seconds = row.retry_after_s

@@ -122,7 +122,7 @@ WIRE: Final = StatusWire()
 
 def signed_of(message: pb.SignedBatch) -> SignedBatch:
     """Return a parsed signed batch. Raises: BatchRefused."""
-    _refuse_unknown(message, "")
+    refuse_unknown(message, "")
     if not message.batch:
         raise BatchRefused(BatchRefusal.MALFORMED, "batch")
     if len(message.batch) > MAX_BATCH_BYTES:
@@ -136,7 +136,7 @@ def signed_of(message: pb.SignedBatch) -> SignedBatch:
 
 def signature_of(message: pb.BatchSignature, path: str) -> BatchSignature:
     """Return a parsed signature. Raises: BatchRefused."""
-    _refuse_unknown(message, path)
+    refuse_unknown(message, path)
     key_id = message.key_id.encode()
     if not 0 < len(key_id) <= MAX_KEY_ID:
         raise BatchRefused(BatchRefusal.MALFORMED, f"{path}.key_id")
@@ -155,7 +155,7 @@ def signed_message(signed: SignedBatch) -> pb.SignedBatch:
 
 def name_of(message: pb.StatusListName, path: str) -> ListName:
     """Return which list is named. Raises: BatchRefused with MALFORMED."""
-    _refuse_unknown(message, path)
+    refuse_unknown(message, path)
     issuer, uri = message.issuer, message.uri
     if not 0 < len(issuer) <= MAX_ISSUER or not issuer.isprintable():
         raise BatchRefused(BatchRefusal.MALFORMED, f"{path}.issuer")
@@ -193,7 +193,7 @@ def read_batch(body: bytes) -> StatusBatch:
         message = pb.StatusBatch.FromString(body)
     except DecodeError:
         raise BatchRefused(BatchRefusal.MALFORMED) from None
-    _refuse_unknown(message, "")
+    refuse_unknown(message, "")
     # 2
     name = name_of(message.list, "list")
     if not 1 <= message.number <= MAX_NUMBER:
@@ -240,7 +240,7 @@ def write_batch(batch: StatusBatch, *, level: int = 6) -> bytes:
 
 def block_of(message: pb.StatusBlock, path: str, most: int = MAX_BLOCK_BYTES) -> Block:
     """Return a run of places, inflated to at most `most` bytes. Raises: BatchRefused with MALFORMED or TOO_LARGE."""
-    _refuse_unknown(message, path)
+    refuse_unknown(message, path)
     if message.first_index % 2:
         raise BatchRefused(BatchRefusal.MALFORMED, f"{path}.first_index")
     try:
@@ -275,7 +275,7 @@ def _groups(messages: Sequence[pb.ChangeGroup]) -> tuple[ChangeGroup, ...]:
 
 
 def _group(message: pb.ChangeGroup, path: str) -> ChangeGroup:
-    _refuse_unknown(message, path)
+    refuse_unknown(message, path)
     word = STATE_WORDS.get(message.state)
     if word is None:
         raise BatchRefused(BatchRefusal.MALFORMED, f"{path}.state")
@@ -329,7 +329,7 @@ def _refuse_order(indices: Iterable[int], path: str) -> NoReturn:
     raise BatchRefused(BatchRefusal.INDEX_REPEATED if repeated else BatchRefusal.MALFORMED, path)
 
 
-def _refuse_unknown(message: Message, path: str) -> None:
+def refuse_unknown(message: Message, path: str) -> None:
     """Refuse what this gateway has no word for: it might turn what is said around."""
     if len(UnknownFieldSet(message)):
         raise BatchRefused(BatchRefusal.MALFORMED, path)

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import protovalidate
 from google.protobuf.message import DecodeError, Message
+from healthcode.interop.v1 import status_service_pb2 as status_pb
 from healthcode.interop.v1 import verification_service_pb2 as pb
 from healthcode.interop.v1.conversion_service_pb2 import ConvertCodeRequest
 from healthcode.interop.v1.journey_service_pb2 import CheckJourneyRequest
@@ -35,6 +36,11 @@ REQUESTS: Final[tuple[type[Message], ...]] = (
     CheckJourneyRequest,
     AssessPlaceRequest,
     ListAffectedCommunitiesRequest,
+    status_pb.PublishChangesRequest,
+    status_pb.ListStatusListsRequest,
+    status_pb.StreamSnapshotRequest,
+    status_pb.StreamChangesRequest,
+    status_pb.WatchCodesRequest,
 )
 """Every request that is served."""
 

@@ -155,23 +155,21 @@ class StatusIssuer:
         **content: Any,
     ) -> SignedBatch:
         batch = StatusBatch(self.name, self.number + 1, self.digest, at, **({"capacity": None} | content))
-        after = self._after(batch)
+        signers = tuple(keys)
+        right = not wrong and all(key in self.keys for key in signers)
+        after = self._after(batch, self.held if right else self.held[:])
         if prove:
             batch = replace(batch, state_digest=StateDigest(sha256(after).digest()))
-        signers = tuple(keys)
         signed = sign_body(write_batch(replace(batch, **wrong)), signers)
-        if not wrong and all(key in self.keys for key in signers):
+        if right:
             self.number, self.digest, self.held = batch.number, signed.digest, after
             self.batches.append(signed)
         return signed
 
-    def _after(self, batch: StatusBatch) -> bytearray:
-        """Return the list after `batch`; what lies beyond its end is left to who reads it."""
-        if not batch.groups and not batch.blocks and not batch.closing:
-            return self.held
+    def _after(self, batch: StatusBatch, held: bytearray) -> bytearray:
+        """Write `batch` into `held`; what lies beyond its end is left to who reads it."""
         if batch.closing:
-            return bytearray(b"\xff") * (self.capacity // 2)
-        held = self.held[:]
+            held[:] = b"\xff" * len(held)
         for block in batch.blocks:
             begin = block.first // 2
             kept = block.words[: max(0, len(held) - begin)]

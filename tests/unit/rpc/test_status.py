@@ -6,8 +6,9 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 
+from gateway.changes import BatchRefusal, BatchRefused, StoreDegraded
 from gateway.errors import CallerRefused, GatewayError, NotReady, RefusalReason, RequestInvalid
-from gateway.rpc.errors import Draining, MethodUnknown, OutOfTime, RequestTooLarge, RulesBroken
+from gateway.rpc.errors import Draining, MethodUnknown, OutOfTime, RequestTooLarge, RulesBroken, TooManyStreams
 from gateway.rpc.status import DOMAIN, MAX_VIOLATIONS, code_of, status_of
 from tests.unit.rpc.fakes import CANARY
 
@@ -20,6 +21,14 @@ TABLE = [
     (CallerRefused(RefusalReason.NO_IDENTITY), Code.UNAUTHENTICATED, "NO_IDENTITY"),
     (CallerRefused(RefusalReason.PURPOSE_NOT_ALLOWED), Code.PERMISSION_DENIED, "PURPOSE_NOT_ALLOWED"),
     (CallerRefused(RefusalReason.PROFILE_NOT_ALLOWED), Code.PERMISSION_DENIED, "PROFILE_NOT_ALLOWED"),
+    (CallerRefused(RefusalReason.NOT_ENROLLED), Code.PERMISSION_DENIED, "NOT_ENROLLED"),
+    (BatchRefused(BatchRefusal.MALFORMED, "groups[1].state"), Code.INVALID_ARGUMENT, "BATCH_MALFORMED"),
+    (BatchRefused(BatchRefusal.NUMBER_GAP, held=7), Code.FAILED_PRECONDITION, "BATCH_NUMBER_GAP"),
+    (BatchRefused(BatchRefusal.NUMBER_TAKEN, held=7), Code.ALREADY_EXISTS, "BATCH_NUMBER_TAKEN"),
+    (BatchRefused(BatchRefusal.BAD_SIGNATURE), Code.PERMISSION_DENIED, "BATCH_BAD_SIGNATURE"),
+    (BatchRefused(BatchRefusal.UNKNOWN_LIST), Code.NOT_FOUND, "BATCH_UNKNOWN_LIST"),
+    (StoreDegraded(CANARY), Code.UNAVAILABLE, "STORE_DEGRADED"),
+    (TooManyStreams(CANARY), Code.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS"),
     (NotReady(CANARY), Code.UNAVAILABLE, "NOT_READY"),
     (Draining(), Code.UNAVAILABLE, "NOT_READY"),
     (OutOfTime(CANARY), Code.DEADLINE_EXCEEDED, "DEADLINE"),
@@ -52,6 +61,16 @@ def test_each_failure_has_its_code_and_exactly_one_error_info(failure: Exception
 def test_every_refusal_has_a_row() -> None:
     for reason in RefusalReason:
         assert code_of(CallerRefused(reason)) is not Code.INTERNAL
+    for refusal in BatchRefusal:
+        assert code_of(BatchRefused(refusal)) is not Code.INTERNAL
+
+
+def test_a_refused_batch_tells_where_and_how_far_the_list_is_held() -> None:
+    status = status_of(BatchRefused(BatchRefusal.INDEX_OUT_OF_RANGE, "groups[2].indices", held=41))
+    info = ErrorInfo.FromString(status.details[0].value)
+    assert dict(info.metadata) == {"held": "41", "field": "groups[2].indices"}
+    found = next(detail for detail in status.details if detail.Is(BadRequest.DESCRIPTOR))
+    assert [one.field for one in BadRequest.FromString(found.value).field_violations] == ["groups[2].indices"]
 
 
 def test_violations_are_told_in_order_and_fit_into_trailers() -> None:
