@@ -57,8 +57,8 @@ NO_RISKS: Final = NothingIsKnown()
 def state_of(live: LiveCode) -> CodeState:
     """Return the state that counts: of two statements by one issuer, code and list, the newer one, and never a guess.
 
-    1. There is one statement: no list speaks of the code, or it says the same. One word of a list stands for two states;
-       of a health code the code tells which.
+    1. There is one statement: no list speaks of the code, or it says the same. Where its word stands for two states, a
+       health code tells which.
     2. A code that says red, or that it is no longer one, stays that: no list takes back what was signed. That it is
        cancelled is told even so.
     3. A list gives no meaning to a word of the code's that has none. Such a code it can only stop.

@@ -3,7 +3,8 @@
 The judge stands here and is written by hand from the public record: how bad each state is, and what each word of each
 system means at least. A word that the hand did not write down may pass nobody. Judged are all shipped profiles and
 encodings over every word of all of them, each reason class, scanned, displayed and answered by the national platform,
-and the maps of trust lists over every word that a signed format fixes.
+and the maps of trust lists over every word that a signed format fixes; and every word of a live status list beside
+every word of a signed code, whichever is the newer, at every age.
 """
 
 from __future__ import annotations
@@ -16,14 +17,29 @@ from types import MappingProxyType
 
 import pytest
 
+from gateway.changes import Word
 from gateway.policy.book import SHIPPED, PolicyBook
+from gateway.policy.facts import state_of
 from gateway.policy.translation import translate
 from gateway.provinces.encodings import load_encodings
 from gateway.provinces.profile import ProvinceName
 from gateway.provinces.toml_file import TomlRefused
+from gateway.status.freshness import DEFAULT
+from gateway.status.observe import observe
 from gateway.trust.online import OnlineIssuers
-from gateway.values import CodeState, DivisionCode, Format, IssuerId, Measure, ReasonClass
-from tests.unit.codes import authentic
+from gateway.values import (
+    LETS_THROUGH,
+    CodeState,
+    DivisionCode,
+    Format,
+    Instant,
+    IssuerId,
+    LiveCode,
+    Measure,
+    ReasonClass,
+)
+from tests.unit.codes import GUIZHOU, authentic
+from tests.unit.status.lists import POINTER, holding
 
 from .province_words import AT, seen, shipped, state, taking, told
 
@@ -267,6 +283,78 @@ def test_nobody_passes_anywhere_who_was_not_called_green() -> None:
     assert [(name, word) for name, word in passed if least_of(word, None, SAID[name]) != GREEN] == []
     called_red = {(name, word) for name, words in SAID.items() for word, least in words.items() if least == RED}
     assert called_red <= refused
+
+
+LISTED = {0x0: GREEN, 0x1: RED, 0x2: NOBODY, 0xC: YELLOW, 0xD: RED, 0xE: NOBODY}
+"""Word of a status list -> what it means at least. 0x3 says nothing but that the code is as it was signed; whatever
+else stands there is of a place that nobody was given."""
+AS_IT_WAS_SIGNED = 0x3
+SIGNED = {**COLOURS, **dict.fromkeys(("under_review", "unconfirmed", "stale_declaration"), NOBODY)}
+"""What a native code may say."""
+AGES = {"fresh": DEFAULT.fresh_s, "aging": DEFAULT.budget_s, "stale": DEFAULT.budget_s + 1, "from the future": -31.0}
+
+
+def listed(found: Format, said: str, word: int, age: float, *, list_is_newer: bool) -> LiveCode:
+    """Observe a code that says one thing, and points to a list of its issuer, so old, that says another."""
+    issued = Instant(min(AT - age, AT) + (-10 if list_is_newer else 10))
+    code = authentic(
+        format=found, statement=said, issue_time=issued, expire_time=Instant(AT + 60), status_pointer=POINTER
+    )
+    return observe(code, {}, AT, holding(GUIZHOU, Word(word), AT - age))
+
+
+def least_of_both(said: str, word: int, *, list_is_newer: bool) -> int:
+    """Return what a code and a list that is not out of date mean together, at least.
+
+    The newer word of an issuer counts, but for what it signed as final; and where the code is the newer one, the list
+    has not spoken since.
+    """
+    signed = SIGNED.get(said, NOBODY)
+    if word == AS_IT_WAS_SIGNED:
+        return signed
+    if signed == RED or said not in SIGNED:
+        return max(signed, LISTED.get(word, NOBODY))
+    return LISTED.get(word, NOBODY) if list_is_newer else max(signed, LISTED.get(word, NOBODY))
+
+
+def test_no_list_improves_a_code_and_no_code_a_list() -> None:
+    cases = []
+    for said, word, newer, age in product((*SIGNED, *MISREADINGS), range(16), (True, False), ("fresh", "aging")):
+        live = listed(Format.NATIVE, said, word, AGES[age], list_is_newer=newer)
+        what = f"{said!r} beside 0x{word:X}, {age}, the {'list' if newer else 'code'} is newer"
+        cases.append(Case(what, least_of_both(said, word, list_is_newer=newer), state_of(live).name))
+    assert judged(cases, 4 * 16 * len(SIGNED)) == []
+    assert {case.state for case in cases} >= {"GREEN", "YELLOW", "RED", "UNDER_REVIEW", "REVOKED", "UNKNOWN"}
+
+
+def test_no_list_makes_a_certificate_a_green_code() -> None:
+    for found, said, word, newer in product(FORMATS, (*SIGNED, *MISREADINGS), range(16), (True, False)):
+        if found not in (Format.NATIVE, Format.OPAQUE):
+            live = listed(found, said, word, AGES["fresh"], list_is_newer=newer)
+            assert state_of(live) is not CodeState.GREEN, (found, said, word)
+
+
+def test_what_a_list_says_at_every_age_through_the_rules_that_ship() -> None:
+    """Nobody passes by a list that is out of date or from the future, and age softens no red that nothing followed."""
+    book, passed = PolicyBook.load(SHIPPED), set()
+    for said, word, newer, age in product(SIGNED, range(16), (True, False), AGES):
+        live = listed(Format.NATIVE, said, word, AGES[age], list_is_newer=newer)
+        least = least_of_both(said, word, list_is_newer=newer)
+        for rules in book.divisions:
+            measure = book.decide(live, rules.division, AT).measure
+            what = (said, hex(word), newer, age, rules.division)
+            if measure is Measure.PASS:
+                assert least == GREEN, what
+                passed.add((said, word, age))
+            if measure in LETS_THROUGH:
+                assert age in ("fresh", "aging"), what
+                assert least != RED, what
+            if least == RED and (newer or age in ("fresh", "aging")):
+                assert measure is Measure.DENY, what
+            if SIGNED[said] == RED:
+                assert measure is Measure.DENY, what
+    assert {said for said, _, _ in passed} >= {"green", "yellow"}, "its issuer may say better than it signed before"
+    assert {word for _, word, _ in passed} == {0x0, AS_IT_WAS_SIGNED}
 
 
 def test_the_judge_sees_every_improvement() -> None:
