@@ -18,8 +18,9 @@ import heapq
 import secrets
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import Final, NoReturn
+from typing import Final
 
+from gateway.sealed import Sealed
 from gateway.values import CodeState, DivisionCode, Instant, IssuerId, StatusPointer
 
 from .heard import FINAL, Heard, agrees, settled
@@ -38,30 +39,6 @@ _DROPPED_AT_ONCE: Final = 1_000
 """Some milliseconds."""
 _SPARE_ENDS: Final = 1_000
 """Ends of places that were taken back, which may stand in the line beside as many as live."""
-
-
-class Sealed:
-    """Bytes that show in no repr and go into no file."""
-
-    __slots__ = ("_code",)
-
-    def __init__(self, code: bytes) -> None:
-        self._code = code
-
-    def __repr__(self) -> str:
-        """Show nothing."""
-        return "<sealed>"
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be written down."""
-        raise TypeError("a sealed code is not written down")
-
-    def __len__(self) -> int:
-        return len(self._code)
-
-    def open(self) -> bytes:
-        """Return the code, to look at it again."""
-        return self._code
 
 
 class Place:

@@ -49,7 +49,7 @@ TABLE = {
         (*WORDS, "gateway.formats", "gateway.lines", "gateway.loopback", "gateway.trust.online", "keys", "healthcode")
     ),
     "gateway.places": Row((*WORDS, "gateway.formats", "gateway.lines", "gateway.trust", "keys"), ()),
-    "gateway.conversion": Row((*WORDS, "gateway.formats", "gateway.status", "keys"), ()),
+    "gateway.conversion": Row((*WORDS, "gateway.formats", "gateway.sealed", "gateway.status", "keys"), ()),
     "gateway.lines": Row((), ()),
     "gateway.sealed": Row((), ()),
     "gateway.held": Row((*WORDS, "gateway.status.words"), ()),

@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.conversion.bindings import Sealed
 from gateway.conversion.converter import STATE_WORDS, Converted, Converter
 from gateway.conversion.observer import ConversionOutcome
 from gateway.conversion.settings import MAX_PER_ORIGINAL, ConversionRefused, ConversionSettings
 from gateway.errors import Reason
 from gateway.formats import read_code
 from gateway.formats.recognise import recognise
+from gateway.sealed import Sealed
 from gateway.values import (
     ClaimedCode,
     CodeState,
