@@ -188,8 +188,8 @@ def read_slots(page: bytes, file_id: bytes) -> tuple[int, Mark | None]:
 def claim_of(device: int, inode: int) -> bytes:
     """Return what stands in the header of a file whose shown number and words this boot of this machine wrote.
 
-    Restored, copied or left from before a power cut, a file bears another one. NO_CLAIM if the machine does not say which
-    boot it is: then a writer takes no file for its own boot's.
+    Restored, copied or left from before a power cut, a file bears another one. NO_CLAIM if the machine does not say
+    which boot it is: then a writer takes no file for its own boot's.
     """
     try:
         boot = _BOOT_ID.read_bytes().strip()

@@ -86,32 +86,29 @@ class ListFiles:
             os.close(self._lock)
             raise
         self._generation = memoryview(self._generation_map).cast("Q")
-        self.set_aside: tuple[SetAside, ...] = ()
+        self.set_aside: list[SetAside] = []
         """What `open_all` did not read."""
 
+    @property
+    def lists(self) -> Mapping[ListName, WritableList]:
+        """Every list that is open, as they come and go."""
+        return MappingProxyType(self._lists)
+
     def open_all(self) -> Mapping[ListName, WritableList]:
-        """Return every list whose file is whole. Call it once, first.
+        """Return every list whose file is whole. Call it first, and until it succeeds.
 
         A list that a writer of this boot left shown is shown on, so that readers see no gap while a writer is started
         anew. Any other is hidden until `show`.
 
         Raises: OSError.
         """
-        aside = []
         for path in sorted(self._folder.iterdir()):
             if path.suffix == NEW_SUFFIX:
-                path.unlink()
+                path.unlink(missing_ok=True)
             elif path.suffix == SUFFIX:
-                try:
-                    found = _open(path)
-                except FileBroken as broken:
-                    aside.append(SetAside(path.rename(path.with_suffix(BROKEN_SUFFIX)).name, broken.fault))
-                    continue
-                found.take_over()
-                self._lists[found.name] = found
-        self.set_aside = tuple(aside)
+                self._open(path)
         self._bump()
-        return MappingProxyType(self._lists)
+        return self.lists
 
     def create(self, name: ListName, capacity: int) -> WritableList:
         """Return a new list in which every place reads UNKNOWN, hidden until `show`. One of that name is replaced.
@@ -172,6 +169,17 @@ class ListFiles:
             self._generation_map.close()
             os.close(self._lock)
 
+    def _open(self, path: Path) -> None:
+        if any(held.path == path for held in self._lists.values()):
+            return
+        try:
+            found = _open(path)
+        except FileBroken as broken:
+            self.set_aside.append(SetAside(path.rename(path.with_suffix(BROKEN_SUFFIX)).name, broken.fault))
+            return
+        found.take_over()
+        self._lists[found.name] = found
+
     @contextmanager
     def _new_file(self, name: ListName, capacity: int) -> Iterator[tuple[int, Path]]:
         """Give a file of full size under a name that nobody reads. It is gone again if the block fails."""
@@ -217,7 +225,12 @@ class ListFiles:
 
 def _open(path: Path) -> WritableList:
     """Open a file that was found. Raises: FileBroken, OSError."""
-    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError as failed:
+        if failed.errno in (errno.EISDIR, errno.ELOOP):
+            raise FileBroken(Fault.CONTENT) from None
+        raise
     try:
         return WritableList(fd, path, read_header_of(fd, path.name))
     except BaseException:
