@@ -25,7 +25,7 @@ from .change_log import ListRow, LoggedBatch
 from .group_commit import CHECKPOINT_PAGES, THE_JOBS_OWN, GroupCommit
 from .inspection import Tally
 from .migrations import Dialect, StoreUnfit, missing, shipped
-from .sqlite_schema import applied, connect, create, degraded, migrate
+from .sqlite_schema import applied, connect, create, degraded, migrate, sync_folder
 
 STALL_S: Final = 5.0
 """How long an append may wait for its turn before the disk is said to hang."""
@@ -62,6 +62,7 @@ class SqliteLog:
             writer = connect(path, vfs=vfs, writes=True)
             try:
                 migrate(writer)
+                sync_folder(path.parent)
                 return writer, connect(path, vfs=vfs, writes=False)
             except BaseException:
                 writer.close()
