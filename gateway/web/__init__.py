@@ -1,5 +1,7 @@
-"""The HTTP edge for operators and verifiers of receipts: four pages, nothing else.
+"""The HTTP edges: four pages for operators and verifiers of receipts, and status lists for those who are enrolled.
 
-- `pages.py`    what is answered: /metrics, /livez, /readyz, /.well-known/jwks.json
-- `server.py`   how: the listening socket, its caps, the headers of every answer
+- `pages.py`         what is answered: /metrics, /livez, /readyz, /.well-known/jwks.json
+- `status_lists.py`  what is answered to enrolled clients: the lists that are held, from `token_files.py`
+- `server.py`        how: the listening socket, its caps, the headers of every answer
+- `peers.py`         who asks, and the TLS that makes it known
 """

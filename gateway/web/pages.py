@@ -16,7 +16,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import BinaryIO, Final
 
 JSON: Final = "application/json; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -51,6 +51,10 @@ class Question:
     accept: str = ""
     if_none_match: str = ""
     has_body: bool = False
+    query: str = ""
+    """As it was sent."""
+    caller: str = ""
+    """Who asks, as the transport tells (peers.py); empty for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Answer:
     body: bytes = b""
     content_type: str = TEXT
     headers: Mapping[str, str] = field(default_factory=dict)
+    file: BinaryIO | None = field(default=None, repr=False)
+    """A body that is too large for memory, instead of `body`. Whoever sends the answer closes it."""
 
 
 class Routes:
@@ -143,9 +149,15 @@ def key_set_page(body: bytes, question: Question) -> Answer:
     """Return a JWKS document, or the word that the asker has it."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": f"public, max-age={JWKS_SECONDS}"}
-    if tag in {one.strip().removeprefix("W/") for one in question.if_none_match.split(",")}:
+    if same_tag(question, tag):
         return Answer(KEY_SET, HTTPStatus.NOT_MODIFIED, headers=headers)
     return Answer(KEY_SET, HTTPStatus.OK, body, "application/jwk-set+json", headers)
+
+
+def same_tag(question: Question, tag: str) -> bool:
+    """Tell whether the asker has what `tag` names. Source: RFC 9110, section 13.1.2: the comparison is the weak one."""
+    held = {one.strip().removeprefix("W/") for one in question.if_none_match.split(",")}
+    return tag.removeprefix("W/") in held or "*" in held
 
 
 def plain(route: str, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Answer:

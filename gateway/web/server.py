@@ -4,6 +4,8 @@ Rules:
 
 - aiohttp's plain server, without its router and its error pages: those repeat what was sent.
 - Request line and each header at most 2 KiB, 32 headers, no body; 64 connections; the first request within 10 s.
+- Over TLS a hand-shake has 10 s; who asks is read off the certificate (peers.py), never off the request.
+- A large answer is sent from its file in pieces, and has five minutes.
 - Every answer, errors too, has the same security headers and tells neither software nor version.
 - The access log is an event: method, page, status, duration. No query, no body, no address.
 """
@@ -12,21 +14,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from aiohttp import web
 
 from .pages import TEXT, Answer, Question
+from .peers import NOBODY, caller_of
 
 MAX_LINE: Final = 2_048
 MAX_HEADERS: Final = 32
 MAX_CONNECTIONS: Final = 64
 FIRST_REQUEST_S: Final = 10.0
+HANDSHAKE_S: Final = 10.0
 KEEPALIVE_S: Final = 75.0
+SEND_S: Final = 300.0
+"""The largest list, 64 MiB, over a line of 2 Mbit/s."""
+_PIECE: Final = 64 * 1024
 
 SECURITY_HEADERS: Final = {
     "Server": "hcgw",
@@ -94,10 +103,13 @@ class HttpServer:
         self._failed = failed
         self._runner: web.ServerRunner | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen, and return the port (the system's choice if `port` is 0). Raises OSError if the address is taken."""
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen, and return the port (the system's choice if `port` is 0). Raises OSError if the address is taken.
+
+        `tls` is that of `peers.mutual_tls`; without it in plaintext.
+        """
         runner = await self._run()
-        site = web.TCPSite(runner, host, port)
+        site = web.TCPSite(runner, host, port) if tls is None else _TlsSite(runner, host, port, ssl_context=tls)
         await site.start()
         found: int = runner.addresses[0][1]
         return found
@@ -132,17 +144,64 @@ class HttpServer:
                 accept=request.headers.get("Accept", ""),
                 if_none_match=request.headers.get("If-None-Match", ""),
                 has_body=request.body_exists,
+                query=request.query_string,
+                caller=_caller(request.transport),
             )
             answer = await self._pages.answer(question)
         except Exception as exc:  # noqa: BLE001 the edge: whatever it is, its text must not get out
             self._failed(exc)
             answer = Answer("other", HTTPStatus.INTERNAL_SERVER_ERROR, b"Internal Server Error\n")
         method = request.method if request.method in {"GET", "HEAD"} else "other"
-        self._answered(method, answer.route, answer.status, time.perf_counter() - started)
-        found = response(answer)
+        try:
+            found = response(answer) if answer.file is None else await _sent(request, answer, answer.file)
+        finally:
+            self._answered(method, answer.route, answer.status, time.perf_counter() - started)
         if request.body_exists:
             found.force_close()
         return found
+
+
+async def _sent(request: web.BaseRequest, answer: Answer, file: BinaryIO) -> web.StreamResponse:
+    """Send an answer from its file, and close the file. A caller who takes too long, or goes away, is hung up on."""
+    headers = SECURITY_HEADERS | {"Content-Type": answer.content_type} | dict(answer.headers)
+    found = web.StreamResponse(status=answer.status, headers=headers)
+    with file:
+        found.content_length = os.fstat(file.fileno()).st_size
+        try:
+            async with asyncio.timeout(SEND_S):
+                await found.prepare(request)
+                while request.method != "HEAD" and (piece := await asyncio.to_thread(file.read, _PIECE)):
+                    await found.write(piece)
+                await found.write_eof()
+        except (TimeoutError, OSError):
+            if request.transport is not None:
+                request.transport.abort()
+    return found
+
+
+def _caller(transport: asyncio.Transport | None) -> str:
+    if transport is None:
+        return NOBODY
+    tell = transport.get_extra_info
+    return caller_of(tell("peercert"), tell("peername"), encrypted=tell("ssl_object") is not None)
+
+
+class _TlsSite(web.TCPSite):
+    """A listening socket that gives a hand-shake no more than its time: the library's own gives it a minute."""
+
+    async def start(self) -> None:
+        """Listen."""
+        await web.BaseSite.start(self)
+        assert self._runner.server is not None  # noqa: S101 it was set up before
+        self._server = await asyncio.get_running_loop().create_server(
+            self._runner.server,
+            self._host,
+            self._port,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=HANDSHAKE_S,
+            ssl_shutdown_timeout=1.0,
+            backlog=self._backlog,
+        )
 
 
 class _Server(web.Server):
