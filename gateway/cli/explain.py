@@ -1,6 +1,7 @@
 """`hcgw explain`: the way of one code, room by room, with each rule's outcome.
 
-- Offline. Nobody is asked about an opaque code: `--said` supposes what its issuer would answer.
+- Offline. Nobody is asked about an opaque code: `--said` supposes what its issuer would answer. No list is held:
+  `--listed` supposes what the one that a code points to says.
 - The verdict is the pipeline's own. What is told beside it is what each room knew: formats, keys, times, rules; no
   statement of the code, no id, nothing of its holder, and of an issuer nothing before its signature is proven.
 """
@@ -10,11 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
 
+from gateway.changes import Listed
 from gateway.divisions import is_division
 from gateway.errors import REASONS, CodeStopped, GatewayError, Step
 from gateway.formats import read_code, recognise
@@ -22,7 +25,18 @@ from gateway.instants import format_instant, now, parse_instant
 from gateway.pipeline import Pipeline, step_outcomes
 from gateway.policy.book import SHIPPED, Explanation, PolicyBook, PolicyUnavailable, RowOutcome
 from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
-from gateway.status.observe import observe
+from gateway.status.observe import NO_LISTS, StatusLists, observe
+from gateway.status.words import (
+    AS_SIGNED,
+    CANCELLED,
+    GREEN,
+    RED,
+    STALE_DECLARATION,
+    STATES,
+    SUSPENDED,
+    UNKNOWN,
+    YELLOW,
+)
 from gateway.trust.authenticate import find_signer, permit
 from gateway.trust.online import answered
 from gateway.trust.snapshot import TrustSnapshot
@@ -31,17 +45,32 @@ from gateway.values import (
     Decision,
     DivisionCode,
     Format,
+    Freshness,
     Instant,
+    IssuerId,
     LiveCode,
     Measure,
     OnlineAnswer,
     OpaqueCode,
+    StatusPointer,
 )
 
 from .scanned import scanned_bytes
 from .trust_sources import TrustSourceInvalid, from_files
 
 USAGE: Final = 2
+
+LISTED: Final = {
+    "green": GREEN,
+    "yellow": YELLOW,
+    "red": RED,
+    "cancelled": CANCELLED,
+    "suspended": SUSPENDED,
+    "stale-declaration": STALE_DECLARATION,
+    "as-signed": AS_SIGNED,
+    "unknown": UNKNOWN,
+}
+"""What a list may be supposed to say."""
 
 Passed = tuple[Step, str]
 """A step that a code has passed, and what can be told of it."""
@@ -59,6 +88,12 @@ def explain(
     said: Annotated[
         str | None, typer.Option(metavar="WORD", help="Suppose that the issuer of an opaque code answers this.")
     ] = None,
+    listed: Annotated[
+        str | None, typer.Option(metavar="STATE", help=f"Suppose that its status list says this: {', '.join(LISTED)}.")
+    ] = None,
+    list_age: Annotated[
+        float, typer.Option(metavar="SECONDS", help="And that its issuer last spoke of the list so long ago.")
+    ] = 0.0,
 ) -> None:
     """Show the way of a code room by room. Asks nobody. Exit status: 0 PASS, 1 any other measure, 2 usage.
 
@@ -67,16 +102,23 @@ def explain(
       hcgw explain --trust trust.json --division 330000 'HC1:...'
 
       hcgw explain --provinces deploy/provinces --division 330000 --said 00 - < code.txt
+
+      hcgw explain --trust trust.json --division 330000 --listed red --list-age 600 - < code.txt
     """
     if division is not None and not is_division(division):
         _refuse("--division must be six digits of GB/T 2260")
+    if listed is not None and listed not in LISTED:
+        _refuse(f"--listed must be one of {', '.join(LISTED)}")
+    if not isfinite(list_age):
+        _refuse("--list-age must be a number of seconds")
     try:
         instant = now() if at is None else parse_instant(at)
     except ValueError:
         _refuse("--at must be RFC 3339, as in 2021-06-01T12:00:00Z")
     try:
         directory = NO_PROVINCES if provinces is None else ProvinceDirectory.load(provinces)
-        rooms = _Rooms(from_files(trust or ()).snapshot(), PolicyBook.load(policies), directory, said)
+        held = NO_LISTS if listed is None else _Supposed(Listed(STATES[LISTED[listed]], Instant(instant - list_age)))
+        rooms = _Rooms(from_files(trust or ()).snapshot(), PolicyBook.load(policies), directory, said, held)
         told = _walk(rooms, scanned_bytes(code), instant, None if division is None else DivisionCode(division))
     except (TrustSourceInvalid, PolicyUnavailable, ProfilesUnavailable, GatewayError) as invalid:
         _refuse(str(invalid))
@@ -86,13 +128,25 @@ def explain(
 
 
 @dataclass(frozen=True, slots=True)
+class _Supposed:
+    """Every list, saying the same at every place."""
+
+    says: Listed
+
+    def look_up(self, issuer: IssuerId, pointer: StatusPointer, at: Instant) -> Listed:  # noqa: ARG002
+        """See gateway.status.observe.StatusLists."""
+        return self.says
+
+
+@dataclass(frozen=True, slots=True)
 class _Rooms:
-    """What the rooms work with, and what an issuer is supposed to answer."""
+    """What the rooms work with, and what an issuer is supposed to answer, or a list to say."""
 
     trust: TrustSnapshot
     policies: PolicyBook
     provinces: ProvinceDirectory
     said: str | None
+    lists: StatusLists
 
     async def resolve(self, code: OpaqueCode, *, at: Instant, time_left: float) -> OnlineAnswer:  # noqa: ARG002
         """Answer in the issuer's place. See gateway.pipeline.AsksIssuers."""
@@ -153,7 +207,12 @@ def _walk(rooms: _Rooms, code: bytes, at: Instant, division: DivisionCode | None
     """
     # 1
     pipeline = Pipeline(
-        rooms.trust, rooms.policies, opaque=rooms.provinces.shapes, online=rooms.provinces.online, asks=rooms
+        rooms.trust,
+        rooms.policies,
+        opaque=rooms.provinces.shapes,
+        online=rooms.provinces.online,
+        asks=rooms,
+        lists=rooms.lists,
     )
     decision = pipeline.verify(code, at=at, division=division)
     if isinstance(decision, OpaqueCode):
@@ -199,11 +258,13 @@ def _rooms_passed(rooms: _Rooms, code: bytes, at: Instant) -> Iterator[Passed | 
         yield Step.SIGNATURE, f"of {signed.issuer.issuer}, by {', '.join(one.key_id.hex() for one in signed.keys)}"
         authentic = permit(signed, at)
     yield Step.KEY_USAGE, _use_of(authentic)
-    live = observe(authentic, rooms.trust.revocations, at)
+    live = observe(authentic, rooms.trust.revocations, at, rooms.lists)
     claimed = authentic.claimed
     yield Step.VALIDITY, f"issued {_spelled(claimed.issue_time)}, expires {_spelled(claimed.expire_time)}"
     age = "" if live.status_age is None else f", {live.status_age:.0f} s old"
-    yield Step.STATUS, f"{live.freshness.value}{age}"
+    says = None if live.freshness is Freshness.UNAVAILABLE else live.listed_state
+    listed = "" if says is None else f"; its list says {says.name}"
+    yield Step.STATUS, f"{live.freshness.value}{age}{listed}"
     yield live
 
 

@@ -250,7 +250,7 @@ CASES = (
     *(
         index(name, "jws Ed25519", jws(payload=_status(value)), *expected)
         for name, value, expected in (
-            ("a good one: this gateway does not follow lists yet", 7, STATUS_UNAVAILABLE),
+            ("a good one, of a list that is not held", 7, STATUS_UNAVAILABLE),
             ("negative", -1, BAD_CLAIM),
             ("a float", 1.0, BAD_CLAIM),
             ("true", True, BAD_CLAIM),

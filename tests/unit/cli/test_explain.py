@@ -17,6 +17,7 @@ from gateway.demo.home import DemoHome
 from gateway.demo.provinces import make_issuers, trust_document
 from gateway.demo.samples import Sample, own_samples
 from gateway.errors import REASONS, Step
+from gateway.formats.native_encode import NativeClaims, encode_jws
 from gateway.instants import format_instant, parse_instant
 from gateway.values import Algorithm, Measure
 from tests.simulators.hcert_issuer import HcertIssuer, lab_result, vaccination
@@ -225,6 +226,8 @@ def test_a_code_of_nobody() -> None:
         ["--policies", "nowhere", "code"],
         ["--provinces", "nowhere", "code"],
         ["--trust", "nowhere", "code"],
+        ["--listed", "amber", "code"],
+        ["--listed", "red", "--list-age", "nan", "code"],
     ],
 )
 def test_wrong_usage_ends_with_two(arguments: list[str]) -> None:
@@ -239,3 +242,57 @@ def test_a_trust_list_that_has_expired_explains_nothing(trust: Path, tmp_path: P
     ended.write_text(json.dumps(listed | {"issued": format_instant(AT), "expires": format_instant(AT)}))
     status, lines, _ = run("--trust", str(ended), "--at", "2023-12-01T00:00:00Z", "code")
     assert (status, lines) == (2, [])
+
+
+@pytest.fixture(scope="module")
+def pointing(trust: Path) -> bytes:
+    """A green code of Guizhou's, an hour old, that points to a list."""
+    guizhou = make_issuers(DemoHome(trust.parent)).guizhou
+    claims = NativeClaims(
+        guizhou.issuer,
+        "520100",
+        "green",
+        int(AT) - 3_600,
+        int(AT) + 3_600,
+        "code-1",
+        status_uri="https://status.gz.example/1",
+        status_index=7,
+    )
+    return encode_jws(claims, key_id=guizhou.key_id, algorithm=guizhou.algorithm, sign=guizhou.sign).encode()
+
+
+@pytest.mark.parametrize(
+    ("supposed", "measure", "reason", "status"),
+    [
+        ([], "MANUAL", "STATUS_UNAVAILABLE", "undetermined unavailable, 3600 s old"),
+        (["--listed", "green"], "PASS", "STATE_GREEN", "ok fresh, 0 s old; its list says GREEN"),
+        (["--listed", "as-signed"], "PASS", "STATE_GREEN", "ok fresh, 0 s old"),
+        (["--listed", "green", "--list-age", "600"], "PASS", "STATE_GREEN", "ok aging, 600 s old; its list says GREEN"),
+        (
+            ["--listed", "green", "--list-age", "901"],
+            "MANUAL",
+            "STATUS_STALE",
+            "undetermined stale, 901 s old; its list says GREEN",
+        ),
+        (
+            ["--listed", "green", "--list-age", "-60"],
+            "MANUAL",
+            "STATUS_STALE",
+            "undetermined stale; its list says GREEN",
+        ),
+        (["--listed", "red"], "DENY", "STATE_RED", "ok fresh, 0 s old; its list says RED"),
+        (["--listed", "cancelled"], "DENY", "REVOKED", "refused fresh, 0 s old; its list says REVOKED"),
+        (["--listed", "unknown"], "MANUAL", "STATUS_UNAVAILABLE", "undetermined unavailable, 0 s old"),
+    ],
+)
+def test_what_a_list_would_say_can_be_supposed(
+    trust: Path, pointing: bytes, supposed: list[str], measure: str, reason: str, status: str
+) -> None:
+    code, lines, _ = run("--trust", str(trust), *WHEN, *HERE, *supposed, "-", stdin=pointing)
+    assert code == (0 if measure == "PASS" else 1)
+    told = next(line for line in lines if line.startswith("status "))
+    assert told.split() == ["status", *status.split()]
+    verdict = next(place for place, line in enumerate(lines) if line.startswith(f"{measure} at "))
+    assert lines[verdict + 1].startswith(f"  {reason}: ")
+    assert any("STATUS_AGING" in line for line in lines) is ("aging" in status)
+    assert not any("status.gz.example" in line or "code-1" in line for line in lines)
