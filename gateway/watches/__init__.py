@@ -6,6 +6,7 @@
 - `standing.py`  how the lists stand that they point to
 - `due.py`       when a code is to be judged again though nobody said anything
 - `watches.py`   all watches of a gateway: codes come and go, batches touch them, they are judged anew
+- `follow.py`    the tasks: following the ledger, judging what was touched, looking at the clock
 - `observer.py`  the seam through which gateway/watch counts
 
 Nothing is asked of an issuer, so none learns who watches whom. Nothing is written down: a restart knows no watch.
