@@ -24,7 +24,7 @@ Around them:
 - `watch/`                    every metric, log event and field
 - `config/`                   the configuration
 - `loading.py`, `judging.py`  what it names, loaded together; the rooms made of that, and made anew at a reload
-- `app.py`                    the process, put together
+- `app.py`                    the process, put together, with the duties (`duties.py`) and edges (`edges.py`) it has
 - `keeper/`, `supervisor/`    the one process that writes lists; who starts it and the workers
 - `cli/`, `demo/`             the `hcgw` command (`__main__.py`); sample provinces to try it with
 - `lines.py`, `instants.py`, `loopback.py`, `quick.py`  lines of faults, times, this machine, quick values

@@ -1,4 +1,4 @@
-"""The gateway, put together from its configuration: what is loaded in which order, reloaded, and taken down.
+"""The gateway, or one process of it, put together from its configuration: loaded, opened, reloaded, and taken down.
 
 Rules:
 
@@ -7,8 +7,9 @@ Rules:
   at each /readyz, never latched; the gRPC health service says the same.
 - A reload re-reads all that `loading.py` loads, beside the event loop, and puts it in force whole or not at all. It is
   asked for (SIGHUP), never guessed from a file's time: an operator must know which list was in force when.
-- A drain: not ready at once, then the gRPC edge's lame duck and grace, and the HTTP edge last, so that the drain itself
+- A drain: not ready at once, then the gRPC edges' lame duck and grace, and the HTTP edge last, so that the drain itself
   can be watched.
+- The keeper of the lists is opened before anybody is answered, and closed after.
 - The clock is an argument: tests and the demo bring their own.
 """
 
@@ -18,15 +19,19 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.config import Config
+from gateway.duties import EVERYTHING, Duties
+from gateway.edges import announced, grpc_settings, status_settings
 from gateway.instants import now
 from gateway.judging import Judging, Watchers
 from gateway.loading import StartRefused
-from gateway.rpc.methods import METHODS
-from gateway.rpc.server import GrpcServer, verification_services
-from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
+from gateway.rpc.server import GrpcServer, Service, verification_services
+from gateway.rpc.settings import GrpcSettings, ServingRefused
 from gateway.values import Instant
 from gateway.watch.conversion import ConversionWatch
 from gateway.watch.events import (
@@ -47,10 +52,13 @@ from gateway.watch.events import (
 from gateway.watch.logs import EventLog, exception_name
 from gateway.watch.metrics import Metrics
 from gateway.watch.observer import LaneObserver, RpcObserver
-from gateway.watch.rpc import CallType
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
 from keys.signer import public_jwks
+
+if TYPE_CHECKING:
+    from gateway.conversion.publishing import RegisterPublisher
+    from gateway.keeper.keeper import Keeper
 
 VERSION = version("healthcode-gateway")
 READINESS_S = 1.0  # between two looks at the own readiness
@@ -62,17 +70,43 @@ Clock = Callable[[], Instant]
 class App:
     """One gateway. Make, start, reload and drain it in the same event loop."""
 
-    def __init__(self, config: Config, *, clock: Clock = now, log: EventLog | None = None) -> None:
-        """Load everything; open nothing. Raises StartRefused."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock = now,
+        log: EventLog | None = None,
+        duties: Duties = EVERYTHING,
+        grpc_port: int | None = None,
+        reuse_port: bool = False,
+        http_socket: Path | None = None,
+    ) -> None:
+        """Load everything; open nothing.
+
+        Of a gateway of several processes: `duties` are those of this one, `grpc_port` with `reuse_port` is the port
+        that it shares with others, and it tells of itself on `http_socket` instead of `http.listen`.
+
+        Raises StartRefused.
+        """
         self._config = config
         self._clock = clock
+        self._duties = duties
+        self._shared_port = grpc_port
+        self._reuse_port = reuse_port
+        self._http_socket = http_socket
         self._log = log or EventLog(level=config.log.level, instance=config.service.instance)
         self._began = time.monotonic()
         self._log.emit(Starting(VERSION, config.service.environment))
         self._metrics = Metrics(clock, version=VERSION)
-        self._judging = Judging(config, clock, self._watchers())
+        self._judging = Judging(config, clock, self._watchers(), converts=Duties.ANSWER in duties)
+        self._keeper: Keeper | None = None
+        if config.status is not None and Duties.KEEP in duties:
+            from gateway.keeper.keeper import Keeper
+
+            self._keeper = Keeper(config, self._judging, clock, self._metrics.status, self._log)
+        self._register: RegisterPublisher | None = None
         self._tell_what_is_loaded()
-        self._grpc: GrpcServer | None = None
+        self._edges: list[GrpcServer] = []
         self._http: HttpServer | None = None
         self._key_set = public_jwks(self._judging.signers)
         self._draining = False
@@ -81,6 +115,7 @@ class App:
         self._looking: asyncio.Task[None] | None = None
         # Where the edges listen, once started.
         self.grpc_port = 0
+        self.status_port = 0
         self.http_port = 0
 
     async def start(self) -> None:
@@ -91,14 +126,10 @@ class App:
             await self._close()
             raise
         await self._look()
-        self._log.emit(
-            Serving(
-                grpc=f"{self._config.grpc.listen.host}:{self.grpc_port}",
-                http=f"{self._config.http.listen.host}:{self.http_port}",
-                tls=self._config.grpc.tls is not None,
-            )
-        )
+        self._log.emit(self._serving())
         self._judging.start()
+        if self._register is not None:
+            self._register.start()
         self._looking = asyncio.create_task(self._look_again_and_again())
 
     async def reload(self) -> ReloadDone | ReloadRefused:
@@ -133,30 +164,51 @@ class App:
             Check("trust", "expired" if expired else "ok"),
             Check("policy", "ok" if self._judging.loaded.policies.divisions else "empty"),
             Check("signer", "ok"),
-            Check("grpc", "ok" if self.grpc_port else "not_serving"),
+            Check("grpc", "ok" if self._edges else "not_serving"),
             Check("running", "draining" if self._draining else "ok"),
         )
 
     async def _open(self) -> None:
-        config = self._config
         # HTTP first: it tells of the start too, and needs no drain if gRPC cannot be opened.
+        self._http = await self._open_http()
+        answering = verification_services(lambda: self._judging.desk) if Duties.ANSWER in self._duties else ()
+        keeping: tuple[Service, ...] = ()
+        if self._keeper is not None:
+            await self._keeper.open()
+            keeping = self._keeper.services()
+        self._metrics.rpc.announce(announced((*answering, *keeping), reflection=self._config.grpc.reflection))
+        if self._keeper is not None:
+            self.status_port = await self._open_grpc(status_settings(self._config), keeping, "status.listen")
+            await self._keeper.start()
+        if answering:
+            settings = grpc_settings(self._config)
+            if self._shared_port is not None:
+                settings = replace(settings, port=self._shared_port, reuse_port=self._reuse_port)
+            self.grpc_port = await self._open_grpc(settings, answering, "grpc.listen")
+
+    async def _open_http(self) -> HttpServer:
+        listen = self._config.http.listen
         pages = Pages(metrics=self._metrics.exposition, checks=self.checks, key_set=lambda: self._key_set)
         http = HttpServer(pages, answered=self._answered, failed=lambda exc: self._log.unhandled("http", exc))
         try:
-            self.http_port = await http.start(config.http.listen.host, config.http.listen.port)
+            if self._http_socket is None:
+                self.http_port = await http.start(listen.host, listen.port)
+            else:
+                await http.start_unix(self._http_socket)
         except OSError as refused:
             await http.stop()
             why = refused.strerror or "cannot listen"
-            raise StartRefused("http", "http.listen", str(config.http.listen), why) from None
-        self._http = http
-        self._metrics.rpc.announce(announced(reflection=config.grpc.reflection))
-        services = verification_services(lambda: self._judging.desk)
-        grpc = GrpcServer(_grpc_settings(config), services, RpcObserver(self._metrics.rpc, self._log))
+            raise StartRefused("http", "http.listen", str(self._http_socket or listen), why) from None
+        return http
+
+    async def _open_grpc(self, settings: GrpcSettings, services: tuple[Service, ...], option: str) -> int:
+        edge = GrpcServer(settings, services, RpcObserver(self._metrics.rpc, self._log))
         try:
-            self.grpc_port = await grpc.start()
+            port = await edge.start()
         except ServingRefused as refused:
-            raise StartRefused("grpc", "grpc", "", str(refused)) from None
-        self._grpc = grpc
+            raise StartRefused("grpc", option, "", str(refused)) from None
+        self._edges.append(edge)
+        return port
 
     async def _close(self) -> None:
         if self._looking is not None:
@@ -164,9 +216,14 @@ class App:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
             self._looking = None
-        if self._grpc is not None:
-            await self._grpc.stop()
-            self._grpc = None
+        if self._register is not None:
+            await self._register.stop()
+            self._register = None
+        await asyncio.gather(*(edge.stop() for edge in self._edges))
+        self._edges.clear()
+        if self._keeper is not None:
+            await self._keeper.close()
+            self._keeper = None
         await self._judging.close()
         if self._http is not None:
             await self._http.stop()
@@ -198,8 +255,9 @@ class App:
         if ready is self._said_ready:
             return
         self._said_ready = ready
-        if self._grpc is not None and not self._draining:
-            await self._grpc.set_serving(serving=ready)
+        if not self._draining:
+            for edge in self._edges:
+                await edge.set_serving(serving=ready)
         self._log.emit(ReadinessChanged(ready, failing))
 
     async def _look_again_and_again(self) -> None:
@@ -232,38 +290,19 @@ class App:
         loaded = self._judging.loaded
         self._metrics.trust.in_force(loaded.trust)
         self._metrics.lists.in_force(loaded.published.lists)
+        if self._judging.mapped is not None:
+            self._metrics.status.held.show(self._judging.mapped.lists)
         self._metrics.verdicts.prefill([*loaded.trust.issuers.values(), *loaded.provinces.online.issuers.values()])
+
+    def _serving(self) -> Serving:
+        config = self._config
+        status = "" if config.status is None else f"{config.status.listen.host}:{self.status_port}"
+        return Serving(
+            grpc=f"{config.grpc.listen.host}:{self.grpc_port}" if self.grpc_port else "",
+            http=str(self._http_socket or f"{config.http.listen.host}:{self.http_port}"),
+            tls=config.grpc.tls is not None,
+            status=status if self.status_port else "",
+        )
 
     def _answered(self, method: str, route: str, status: int, seconds: float) -> None:
         self._log.emit(HttpAnswered(method, route, status, round(seconds * 1000, 3)))
-
-
-def announced(*, reflection: bool) -> list[tuple[str, CallType]]:
-    """Return the methods that are served, with the kind of call of each."""
-    return [
-        (path, _call_type(path, long=row.long))
-        for path, row in METHODS.items()
-        if reflection or "reflection" not in path
-    ]
-
-
-def _call_type(path: str, *, long: bool) -> CallType:
-    if not long:
-        return CallType.UNARY
-    return CallType.SERVER_STREAM if path.endswith("/Watch") else CallType.BIDI_STREAM
-
-
-def _grpc_settings(config: Config) -> GrpcSettings:
-    chosen = config.grpc
-    return GrpcSettings(
-        host=chosen.listen.host,
-        port=chosen.listen.port,
-        tls=None
-        if chosen.tls is None
-        else TlsFiles(chosen.tls.certificate_file, chosen.tls.key_file, chosen.tls.client_ca_file),
-        insecure_plaintext_on_loopback=chosen.insecure_plaintext_on_loopback,
-        reflection=chosen.reflection,
-        default_deadline_s=chosen.default_deadline_s,
-        lame_duck_s=chosen.lame_duck_s,
-        grace_s=chosen.grace_s,
-    )

@@ -14,12 +14,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gateway.config import Config
-from gateway.conversion.converter import Converter
+from gateway.config.status import StatusSection
+from gateway.conversion.converter import BriefSigner, Converter
 from gateway.conversion.observer import ConversionObserver
 from gateway.conversion.recheck import Rechecks
 from gateway.conversion.settings import ConversionRefused, ConversionSettings
+from gateway.held.mapped_lists import MappedLists
 from gateway.loading import Loaded, Loader, StartRefused, load_conversion_signer, load_signer
 from gateway.pipeline import Pipeline
 from gateway.provinces.credentials import CredentialsUnavailable
@@ -30,9 +33,10 @@ from gateway.provinces.observer import ProvinceObserver
 from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
-from gateway.status.observe import NO_LISTS
+from gateway.status.freshness import Budget, Budgets
+from gateway.status.observe import NO_LISTS, OwnAndFollowed, StatusLists
 from gateway.trust.snapshot import TrustSnapshot, with_converter
-from gateway.values import Decision, Instant, IssuerId, KeyId, Profile, TrustedKey
+from gateway.values import Decision, Instant, IssuerId, KeyId, Profile, Purpose, TrustedKey
 from keys.signer import Signer
 
 
@@ -48,12 +52,20 @@ class Watchers:
 class Judging:
     """The rooms of one gateway. Make, start, reload and close it in the same event loop."""
 
-    def __init__(self, config: Config, clock: Callable[[], Instant], watchers: Watchers) -> None:
-        """Load everything; ask nobody. Raises: StartRefused."""
+    def __init__(
+        self, config: Config, clock: Callable[[], Instant], watchers: Watchers, *, converts: bool = True
+    ) -> None:
+        """Load everything; ask nobody. `converts`: whether codes are converted in this process.
+
+        Raises: StartRefused.
+        """
         self._clock = clock
         self._loader = Loader(config, clock())
         self.signer = load_signer(config)
-        self.converter = _converter(config, watchers)
+        self._own_codes = _own_codes(config)
+        self.converter = _converter(config, self._own_codes, watchers) if converts else None
+        self.mapped = None if config.status is None else MappedLists(lists_folder(config.status))
+        self.budgets = budgets_of(config)
         with _refusing():
             self._trust(self.loaded)
             self._issuers = Issuers(self.loaded.provinces, self._connect, watchers.provinces)
@@ -76,9 +88,14 @@ class Judging:
         return self._loader.current
 
     @property
+    def trust(self) -> TrustSnapshot:
+        """What is trusted now: what the trust lists say, and the codes that this gateway converts."""
+        return self._trust(self.loaded)
+
+    @property
     def signers(self) -> tuple[Signer, ...]:
         """Whose public keys are to be published."""
-        return (self.signer,) if self.converter is None else (self.signer, self.converter.signer)
+        return (self.signer,) if self._own_codes is None else (self.signer, self._own_codes.signer)
 
     def start(self) -> None:
         """Begin to look at the originals of converted codes."""
@@ -110,15 +127,19 @@ class Judging:
             opaque=loaded.provinces.shapes,
             online=loaded.provinces.online,
             asks=self._issuers,
-            lists=NO_LISTS if self.converter is None else self.converter,
+            lists=self._lists(),
+            budgets=self.budgets,
             risks=loaded.published.risks,
         )
 
-    def _trust(self, loaded: Loaded) -> TrustSnapshot:
+    def _lists(self) -> StatusLists:
+        followed: StatusLists = NO_LISTS if self.mapped is None else self.mapped
         converter = self.converter
-        if converter is None:
-            return loaded.trust
-        return with_converter(loaded.trust, converter.settings.issuer, converter.signer)
+        return followed if converter is None else OwnAndFollowed({converter.settings.issuer: converter}, followed)
+
+    def _trust(self, loaded: Loaded) -> TrustSnapshot:
+        own = self._own_codes
+        return loaded.trust if own is None else with_converter(loaded.trust, own.issuer, own.signer)
 
     def _connect(self, profile: ProvinceProfile) -> Dialect:
         return connect(profile, keys=self._find_keys)
@@ -127,13 +148,28 @@ class Judging:
         return self.loaded.trust.ring.find(issuer, key_id)
 
 
-def _converter(config: Config, watchers: Watchers) -> Converter | None:
+@dataclass(frozen=True, slots=True)
+class _OwnCodes:
+    """Whose codes the converted ones of this gateway are."""
+
+    issuer: IssuerId
+    signer: Signer
+
+
+def _own_codes(config: Config) -> _OwnCodes | None:
     chosen, signer = config.conversion, load_conversion_signer(config)
     if chosen is None or signer is None:
         return None
+    return _OwnCodes(IssuerId(chosen.issuer), BriefSigner(signer))
+
+
+def _converter(config: Config, own: _OwnCodes | None, watchers: Watchers) -> Converter | None:
+    chosen = config.conversion
+    if chosen is None or own is None:
+        return None
     try:
         settings = ConversionSettings(
-            issuer=IssuerId(chosen.issuer),
+            issuer=own.issuer,
             status_uri=chosen.status_uri,
             max_lifetime_s=chosen.max_lifetime_s,
             recheck_s=chosen.recheck_s,
@@ -141,9 +177,42 @@ def _converter(config: Config, watchers: Watchers) -> Converter | None:
             questions_per_s=chosen.questions_per_s,
             capacity=chosen.capacity,
         )
-        return Converter(settings, signer, watchers.conversions)
+        return Converter(settings, own.signer, watchers.conversions)
     except ConversionRefused as refused:
         raise StartRefused("conversion", "conversion", "", str(refused)) from None
+
+
+def lists_folder(status: StatusSection) -> Path:
+    """Return where the files of the lists are."""
+    return status.directory / "lists"
+
+
+def budgets_of(config: Config) -> Budgets:
+    """Return how old a list may be, by issuer and purpose.
+
+    A list of converted codes whose writer has gone is looked after by nobody: it may be as old as their originals' word.
+    """
+    status, conversion = config.status, config.conversion
+    if status is None:
+        return Budgets()
+    issuers: dict[IssuerId, Budget] = {}
+    purposes: dict[Purpose, Budget] = {}
+    both: dict[tuple[IssuerId, Purpose], Budget] = {}
+    if conversion is not None:
+        longest = conversion.stale_after_s
+        issuers[IssuerId(conversion.issuer)] = Budget(min(status.fresh_s, longest), longest)
+    for one in status.budgets:
+        budget = Budget(one.fresh_s, one.budget_s)
+        issuer = None if one.issuer is None else IssuerId(one.issuer)
+        purpose = None if one.purpose is None else Purpose[one.purpose.value]
+        if issuer is not None and purpose is not None:
+            both[issuer, purpose] = budget
+        elif issuer is not None:
+            issuers[issuer] = budget
+        elif purpose is not None:
+            purposes[purpose] = budget
+    default = Budget(status.fresh_s, status.budget_s)
+    return Budgets(default, by_issuer=issuers, by_purpose=purposes, by_both=both)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.config import Config
+from gateway.config.status import StatusSection
 from gateway.places.list_store import NOTHING_PUBLISHED, ListsUnavailable, PublishedLists, load_lists
 from gateway.policy.book import PolicyBook, PolicyUnavailable
 from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
@@ -129,6 +130,11 @@ def load_signer(config: Config) -> Signer:
 def load_conversion_signer(config: Config) -> Signer | None:
     """Return the key that signs converted codes, None if none are made. Raises: StartRefused."""
     return None if config.conversion is None else _signer(config.conversion.signer, "conversion.signer")
+
+
+def load_status_signer(status: StatusSection) -> Signer:
+    """Return the key that signs snapshots and list tokens. Raises: StartRefused."""
+    return _signer(status.signer, "status.signer")
 
 
 def _signer(uri: str, option: str) -> Signer:

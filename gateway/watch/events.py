@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Severity = Literal["debug", "info", "warning", "error"]
-Part = Literal["config", "trust", "policy", "provinces", "lists", "signer", "conversion", "grpc", "http"]
+Part = Literal["config", "trust", "policy", "provinces", "lists", "signer", "conversion", "status", "grpc", "http"]
 
 Frames = tuple[str, ...]
 """Our own places in a traceback, innermost last: ``module:function:line``."""
@@ -95,12 +95,13 @@ class SignerLoaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Serving(Event):
-    """Both edges are open, at these addresses of ours."""
+    """The edges are open, at these addresses of ours; empty: this process has no such edge."""
 
     name = "serving"
     grpc: str
     http: str
     tls: bool
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,105 @@ class ConnectorFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StatusListOpened(Event):
+    """An issuer has opened a list of live status: codes that point to it are judged by it."""
+
+    name = "status_list_opened"
+    issuer: str
+    uri: str
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusListClosed(Event):
+    """An issuer has closed a list: every place of it reads unknown."""
+
+    name = "status_list_closed"
+    issuer: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusListAdopted(Event):
+    """A list was taken over from a snapshot of another gateway, as it stood at this number."""
+
+    name = "status_list_adopted"
+    issuer: str
+    uri: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusListSetAside(Event):
+    """A list, or its file, is not used any more, or goes on in a new file: `why` says what does not fit."""
+
+    name = "status_list_set_aside"
+    severity = "error"
+    issuer: str
+    uri: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFileBroken(Event):
+    """A list's file is not what its writer left: it has another name now, and the list is made anew."""
+
+    name = "status_file_broken"
+    severity = "error"
+    file: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRefused(Event):
+    """A batch of live status was refused. `issuer` is empty unless a signature proves it. At most 5 lines a second."""
+
+    name = "batch_refused"
+    severity = "warning"
+    issuer: str
+    refusal: str
+    suppressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerContradictsItself(Event):
+    """An issuer signed two batches under one number: somebody else has its keys. The first one counts."""
+
+    name = "issuer_contradicts_itself"
+    severity = "error"
+    issuer: str
+    uri: str
+    number: int
+    held: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDegraded(Event):
+    """What must survive cannot be written: no batch is acknowledged until it can. Codes are judged on."""
+
+    name = "store_degraded"
+    severity = "error"
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWell(Event):
+    """The store can be written again."""
+
+    name = "store_well"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJumped(Event):
+    """The system's clock was set while the gateway ran, by so many seconds: ages and ends are judged by it."""
+
+    name = "clock_jumped"
+    severity = "warning"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Unhandled(Event):
     """An exception that nobody caught. `where` is the hook that saw it."""
 
@@ -311,6 +411,16 @@ EVENTS: dict[str, type[Event]] = {
         BreakerClosed,
         CredentialsRefused,
         ConnectorFailed,
+        StatusListOpened,
+        StatusListClosed,
+        StatusListAdopted,
+        StatusListSetAside,
+        StatusFileBroken,
+        BatchRefused,
+        IssuerContradictsItself,
+        StoreDegraded,
+        StoreWell,
+        ClockJumped,
         Unhandled,
         LibrarySpoke,
     )

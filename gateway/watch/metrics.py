@@ -22,6 +22,7 @@ from .conversion import ConversionMetrics
 from .lists import ListMetrics
 from .provinces import ProvinceMetrics
 from .rpc import RpcMetrics
+from .status import StatusMetrics
 from .trust import TrustMetrics
 from .verdicts import VerdictCounts
 
@@ -56,6 +57,7 @@ class Metrics:
         self.registry.register(self.lists)
         self.provinces = ProvinceMetrics(self.registry)
         self.conversions = ConversionMetrics(self.registry)
+        self.status = StatusMetrics(self.registry, clock)
         self._trust_reload = self._gauge(
             "hcgw_trust_last_reload_successful", "1 if the last reload put the trust lists on disk in force."
         )

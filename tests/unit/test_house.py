@@ -69,6 +69,8 @@ TABLE = {
     "gateway.keeper": Row(("gateway", "keys")),
     "gateway.supervisor": Row(("gateway", "keys")),
     "gateway.clock_watch": Row(WORDS, ()),
+    "gateway.duties": Row((), ()),
+    "gateway.edges": Row(("gateway",), ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys.signer"), ()),
     "gateway.pipeline": Row(
         (*WORDS, *(f"gateway.{room}" for room in ("formats", "trust", "status", "policy"))),

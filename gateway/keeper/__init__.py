@@ -1,0 +1,6 @@
+"""The one writer of a machine's lists: takes what issuers publish, follows others, hands on, tells who watches.
+
+- `keeper.py`    all of it, put together from the configuration, opened, started and closed
+- `register.py`  the workers' side: how the lists of converted codes reach the keeper
+- `process.py`   the keeper as a process of its own
+"""

@@ -1,0 +1,18 @@
+"""The keeper as a process of its own: what the supervisor starts beside the workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.app import App
+from gateway.config import Config
+from gateway.duties import Duties
+from gateway.watch.logs import EventLog
+
+
+class Keeper(App):
+    """A process that keeps the lists and answers nothing about codes."""
+
+    def __init__(self, config: Config, *, log: EventLog, http_socket: Path) -> None:
+        """Load everything; open nothing. It tells of itself on `http_socket`. Raises: StartRefused."""
+        super().__init__(config, log=log, duties=Duties.KEEP, http_socket=http_socket)
