@@ -8,6 +8,7 @@
 - `provinces.py`  questions to the provinces, breakers, fall-backs
 - `conversion.py`  converted codes, looks at their originals; fills the seam of gateway/conversion
 - `status.py`     batches and lists of live status; fills the seam of gateway/publishing
+- `following.py`  sources that are followed, and watches; fills the seams of gateway/follow and gateway/watches
 - `observer.py`   fills the seams of gateway/rpc and gateway/provinces
 - `processes.py`  the processes of a gateway of several; fills the seam of gateway/supervisor
 - `trust.py`      age and end of the trust lists, keys and their ends

@@ -353,6 +353,36 @@ class StoreWell(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceGone(Event):
+    """A gateway that is followed sends nothing any more. Said once, until it is back. `why` is the first failure."""
+
+    name = "source_gone"
+    severity = "warning"
+    source: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBack(Event):
+    """A gateway that is followed sends again."""
+
+    name = "source_back"
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceListRefused(Event):
+    """A followed gateway's batches or snapshot of a list are refused, and not asked for again for a while."""
+
+    name = "source_list_refused"
+    severity = "warning"
+    source: str
+    issuer: str
+    uri: str
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClockJumped(Event):
     """The system's clock was set while the gateway ran, by so many seconds: ages and ends are judged by it."""
 
@@ -420,6 +450,9 @@ EVENTS: dict[str, type[Event]] = {
         IssuerContradictsItself,
         StoreDegraded,
         StoreWell,
+        SourceGone,
+        SourceBack,
+        SourceListRefused,
         ClockJumped,
         Unhandled,
         LibrarySpoke,

@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from gateway.values import Instant
 
 from .conversion import ConversionMetrics
+from .following import FollowMetrics, WatchMetrics
 from .lists import ListMetrics
 from .provinces import ProvinceMetrics
 from .rpc import RpcMetrics
@@ -58,6 +59,8 @@ class Metrics:
         self.provinces = ProvinceMetrics(self.registry)
         self.conversions = ConversionMetrics(self.registry)
         self.status = StatusMetrics(self.registry, clock)
+        self.following = FollowMetrics(self.registry)
+        self.watches = WatchMetrics(self.registry)
         self._trust_reload = self._gauge(
             "hcgw_trust_last_reload_successful", "1 if the last reload put the trust lists on disk in force."
         )
