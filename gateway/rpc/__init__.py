@@ -13,6 +13,9 @@ A request's way in, one file per question:
 - `verification.py`  the handlers: plain functions that know no transport
 - `conversion.py`    handler and servicer of ConversionService
 - `published.py`     handlers and servicer of JourneyService and PlaceService
+- `status_service.py`  servicer of StatusService: publishing, and handing lists on (`status_desk.py`: what it needs)
+- `changes_sent.py`, `snapshots.py`  what a follower is sent: batches from her position on, or a list whole
+- `watch_codes.py`   WatchCodes of StatusService: a caller's stream on her watch
 - `desk.py`          what the handlers need
 - `time_left.py`     how long may asking an issuer take? what the caller's deadline leaves
 - `look_ahead.py`    answers of a stream in order, where some must be waited for
@@ -20,7 +23,7 @@ A request's way in, one file per question:
 - `errors.py`, `status.py`  why the edge failed to answer, and the one table error -> google.rpc.Status
 - `running.py`       which calls are running: so that a drain waits for all of them
 - `observer.py`      the seam through which gateway/watch counts calls
-- `client.py`        the other side, for the command line and the demo
+- `client.py`, `status_client.py`  the other side, for the command line and the demo, and for publishing
 
 Order of checks for a call (AIP-211): row, identity, time, size, then profile and purpose, then the rest of the request.
 """

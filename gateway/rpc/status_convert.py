@@ -89,7 +89,7 @@ WORD_STATES: Final[Mapping[Word, int]] = MappingProxyType({word: state for state
 _REASON_CLASSES: Final[Mapping[int, ReasonClass | None]] = MappingProxyType(
     {0: None} | {one.value: one for one in ReasonClass}
 )
-_PUBLISHED_BYTES: Final = bytes(low | high << 4 for low in words.PUBLISHED for high in words.PUBLISHED)
+PUBLISHED_BYTES: Final = bytes(low | high << 4 for low in words.PUBLISHED for high in words.PUBLISHED)
 """Every byte that a block may hold."""
 
 
@@ -218,6 +218,17 @@ def read_batch(body: bytes) -> StatusBatch:
     )
 
 
+def place_of(body: bytes) -> tuple[ListName, int]:
+    """Return list and number of a batch of which nothing else is looked at. Raises: BatchRefused."""
+    if len(body) > MAX_BATCH_BYTES or crowded(body, MAX_GROUPS + MAX_BLOCKS + 16):
+        raise BatchRefused(BatchRefusal.TOO_LARGE)
+    try:
+        message = pb.StatusBatch.FromString(body)
+    except DecodeError:
+        raise BatchRefused(BatchRefusal.MALFORMED) from None
+    return name_of(message.list, "list"), message.number
+
+
 def write_batch(batch: StatusBatch, *, level: int = 6) -> bytes:
     """Return `batch`, encoded, as it is then signed: the bytes are not those of another encoder.
 
@@ -309,7 +320,7 @@ def _blocks(messages: Sequence[pb.StatusBlock]) -> tuple[Block, ...]:
         block = block_of(message, path, left)
         if block.first < beyond:
             raise BatchRefused(BatchRefusal.INDEX_REPEATED, f"{path}.first_index")
-        if block.words.translate(None, _PUBLISHED_BYTES):
+        if block.words.translate(None, PUBLISHED_BYTES):
             raise BatchRefused(BatchRefusal.MALFORMED, f"{path}.deflated_words")
         left -= len(block.words)
         beyond = block.first + 2 * len(block.words)
