@@ -79,10 +79,10 @@ class VerificationClient:
     ) -> Answer:
         """Return the verdict on one code. Raises: AskingFailed."""
         request = pb.VerifyCodeRequest(code=code, receipt_requested=receipt)
-        _fill_context(request.context, purpose, division, profile)
-        with _asking():
+        fill_context(request.context, purpose, division, profile)
+        with asking():
             response = await self._verify_code(request, timeout=timeout_s)
-        return _answer(response.verdict)
+        return answer_of(response.verdict)
 
     async def assess_displayed_code(
         self,
@@ -100,10 +100,10 @@ class VerificationClient:
         )
         if code.displayed_time is not None:
             fill_time(request.displayed_time, code.displayed_time)
-        _fill_context(request.context, purpose, division, profile)
-        with _asking():
+        fill_context(request.context, purpose, division, profile)
+        with asking():
             response = await self._assess_displayed_code(request, timeout=timeout_s)
-        return _answer(response.verdict)
+        return answer_of(response.verdict)
 
     async def convert_code(
         self,
@@ -117,10 +117,10 @@ class VerificationClient:
     ) -> ConvertedAnswer:
         """Return the verdict on one code, and what was made from it for `division`. Raises: AskingFailed."""
         request = conversion_pb.ConvertCodeRequest(code=code, receipt_requested=receipt)
-        _fill_context(request.context, purpose, division, profile)
-        with _asking():
+        fill_context(request.context, purpose, division, profile)
+        with asking():
             response = await self._convert_code(request, timeout=timeout_s)
-        answer = _answer(response.verdict)
+        answer = answer_of(response.verdict)
         if not response.HasField("converted"):
             return ConvertedAnswer(answer)
         made = response.converted
@@ -138,7 +138,7 @@ async def connected(target: str) -> AsyncIterator[VerificationClient]:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def asking() -> Iterator[None]:
     """Turn a call that failed into AskingFailed."""
     try:
         yield
@@ -146,15 +146,17 @@ def _asking() -> Iterator[None]:
         raise AskingFailed(failed.code().name, failed.details() or "") from None
 
 
-def _fill_context(
+def fill_context(
     context: pb.VerificationContext, purpose: Purpose, division: DivisionCode | None, profile: Profile
 ) -> None:
+    """Write the terms under which codes are to be judged."""
     context.purpose = int(purpose)  # type: ignore[assignment]
     context.receiving_division = division or ""
     context.disclosure_profile = int(profile)  # type: ignore[assignment]
 
 
-def _answer(verdict: pb.Verdict) -> Answer:
+def answer_of(verdict: pb.Verdict) -> Answer:
+    """Return a verdict that has arrived."""
     core = verdict.core
     measures = {measure.value: measure for measure in Measure}
     reasons = {reason.value: reason.name for reason in Reason}

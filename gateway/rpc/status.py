@@ -26,6 +26,7 @@ from grpc_status import rpc_status
 from gateway.changes import BatchRefusal, BatchRefused, StoreDegraded
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
 from gateway.rpc.errors import MethodUnknown, OutOfTime, RequestTooLarge, RulesBroken, TooManyStreams
+from gateway.watches.settings import WatchRefusal, WatchRefused
 
 DOMAIN: Final = "interop.healthcode"
 
@@ -109,6 +110,17 @@ _BATCHES: Final[dict[BatchRefusal, StatusRow]] = {
     **_batch(grpc.StatusCode.NOT_FOUND, "No such list is held.", BatchRefusal.UNKNOWN_LIST),
     **_batch(grpc.StatusCode.RESOURCE_EXHAUSTED, "No more lists are held here.", BatchRefusal.TOO_MANY_LISTS),
 }
+_WATCHES: Final[dict[WatchRefusal, StatusRow]] = {
+    WatchRefusal.TOO_MANY_WATCHES: StatusRow(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "WATCH_TOO_MANY", "The caller has as many watches open as she may have."
+    ),
+    WatchRefusal.TOO_MANY_CODES: StatusRow(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "WATCH_TOO_MANY_CODES", "There is no room to watch so many codes."
+    ),
+    WatchRefusal.TAKEN_OVER: StatusRow(
+        grpc.StatusCode.ABORTED, "WATCH_TAKEN_OVER", "Another stream of the caller goes on with this watch."
+    ),
+}
 _TABLE: Final[tuple[tuple[type[BaseException], StatusRow], ...]] = (
     (RequestInvalid, _INVALID),
     (
@@ -147,6 +159,8 @@ def row_of(failure: BaseException) -> StatusRow:
         return _REFUSALS.get(failure.reason, _INTERNAL)
     if isinstance(failure, BatchRefused):
         return _BATCHES.get(failure.refusal, _INTERNAL)
+    if isinstance(failure, WatchRefused):
+        return _WATCHES.get(failure.refusal, _INTERNAL)
     return next((row for kind, row in _TABLE if isinstance(failure, kind)), _INTERNAL)
 
 
