@@ -289,7 +289,8 @@ def _decision(
     notes = claimed.notes + live.notes
     # A list gives neither a reason nor a meaning for what it says instead of the code. A word that does not count as
     # its issuer's map reads it has no meaning: nobody is to read "free to travel" beside UNKNOWN.
-    as_explained = issuer.states.get(claimed.statement) is state and code_says(live, state)
+    meaning = issuer.meanings.get(claimed.statement)
+    as_explained = meaning is None or (issuer.states.get(claimed.statement) is state and code_says(live, state))
     return Decision(
         measure,
         reasons + notes if notes else reasons,
@@ -305,6 +306,6 @@ def _decision(
         live.valid_until,
         version,
         None if authentic.reason_class is None else reason_class_of(live, state),
-        issuer.meanings.get(claimed.statement) if as_explained else None,
+        meaning if as_explained else None,
         claimed.origin if issuer.converts else None,
     )

@@ -34,7 +34,7 @@ _EACH: Final[tuple[Purpose | None, ...]] = (None, *Purpose)
 class Budgets:
     """All budgets that are configured. Immutable."""
 
-    __slots__ = ("_by_issuer", "_of_others")
+    __slots__ = ("_by_issuer", "_of_others", "surely_fresh_s")
 
     def __init__(
         self,
@@ -49,9 +49,12 @@ class Budgets:
         Raises: ValueError for a budget that is negative or not a number, or shorter than what is fresh.
         """
         issuers, purposes, both = by_issuer or {}, by_purpose or {}, by_both or {}
-        for budget in (default, *issuers.values(), *purposes.values(), *both.values()):
+        every = (default, *issuers.values(), *purposes.values(), *both.values())
+        for budget in every:
             if not 0.0 <= budget.fresh_s <= budget.budget_s < float("inf"):
                 raise ValueError("a live status is fresh for no longer than its budget, and that has an end")
+        self.surely_fresh_s = min(budget.fresh_s for budget in every)
+        """Up to here a list is fresh whosesoever it is and whatever for."""
         self._of_others = {purpose: purposes.get(purpose, default) if purpose else default for purpose in _EACH}
         self._by_issuer: dict[IssuerId, dict[Purpose | None, Budget]] = {}
         for issuer in {*issuers, *(issuer for issuer, _ in both)}:

@@ -130,12 +130,17 @@ def observe(
         raise CodeStopped(Reason.KEY_EXPIRED)
     # 3
     freshness = _revoked_or_how_fresh(code, key, revocations)
-    # 4
     pointer = claimed.status_pointer
-    if pointer is not None:
-        listed = lists.look_up(code.issuer.issuer, pointer, at)
-        return _listed(code, listed, freshness, age, at, budgets, purpose)
-    return LiveCode(code, code.assurance, freshness, issued, age, ends, _NOTES.get(freshness, _NOTHING))
+    if pointer is None:
+        return LiveCode(code, code.assurance, freshness, issued, age, ends, _NOTES.get(freshness, _NOTHING))
+    # 4
+    listed = lists.look_up(code.issuer.issuer, pointer, at)
+    if listed is not None and freshness is not _STALE:
+        state, observed = listed
+        # Nearly all that are held: nothing about them depends on whose they are and what for.
+        if observed is not None and 0.0 <= (since := at - observed) <= budgets.surely_fresh_s and state is not _UNKNOWN:
+            return LiveCode(code, code.assurance, _FRESH, observed, since, ends, _NOTHING, state)
+    return _listed(code, listed, freshness, age, at, budgets, purpose)
 
 
 def _listed(

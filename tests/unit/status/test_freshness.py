@@ -60,3 +60,9 @@ def test_a_budget_without_an_end_or_against_itself_is_refused(budget: tuple[floa
         Budgets(by_purpose={Purpose.VENUE_ENTRY: wrong})
     with pytest.raises(ValueError, match="budget"):
         Budgets(by_both={(GUIZHOU, Purpose.VENUE_ENTRY): wrong})
+
+
+def test_what_is_surely_fresh_is_fresh_by_every_budget() -> None:
+    assert CONFIGURED.surely_fresh_s == 30.0
+    assert Budgets(Budget(5.0, 10.0), by_both={(GUIZHOU, Purpose.SELF_CHECK): Budget(0.0, 1.0)}).surely_fresh_s == 0.0
+    assert BUDGETS.surely_fresh_s == DEFAULT.fresh_s
