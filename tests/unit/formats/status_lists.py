@@ -24,7 +24,6 @@ CLAIMS: Final[Mapping[str, object]] = {"sub": URI, "iat": int(ISSUED), "exp": in
 
 _LABELS: Final = {"iss": 1, "sub": 2, "exp": 4, "nbf": 5, "iat": 6, "ttl": 65_534}
 _JWT_HEADER: Final = {"alg": "EdDSA", "kid": "status-1", "typ": "statuslist+jwt"}
-_CWT_HEADER: Final = {1: -8, 16: "application/statuslist+cwt"}
 
 
 def segment(data: bytes) -> bytes:
@@ -51,7 +50,7 @@ def cwt(
     claims: Mapping[str, object] = CLAIMS,
     listed: object = LISTED,
     *,
-    header: Mapping[int, object] = _CWT_HEADER,
+    header: Mapping[int, object] | None = None,
     tags: bytes = b"",
     key: SigningKey = KEY,
 ) -> bytes:
@@ -59,4 +58,6 @@ def cwt(
     said = {_LABELS[name]: value for name, value in claims.items()}
     if listed is not None:
         said[65_533] = dict(listed) if isinstance(listed, Mapping) else listed
-    return cose.encode_sign1(header, cbor.encode(said), key.sign, unprotected={4: b"status-1"}, tags=tags)
+    usual = {1: cose.ALGORITHM_NUMBERS[key.algorithm], 16: "application/statuslist+cwt"}
+    protected = usual if header is None else header
+    return cose.encode_sign1(protected, cbor.encode(said), key.sign, unprotected={4: key.key_id}, tags=tags)
