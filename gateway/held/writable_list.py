@@ -10,7 +10,7 @@ Rules:
   holds whatever the kernel does, and goes no further. Copy it, replace it, and write what the log holds above that.
 
 `warm`, `digest`, `sync`, `checkpoint` and `copy_to` block for as long as the disk does; they let other threads run
-meanwhile. Whoever calls them in a thread writes nothing to the list until they return, except during `sync`.
+meanwhile. Nothing is written to the list while `digest` or `copy_to` is in a thread: they are of one number.
 """
 
 from __future__ import annotations
@@ -191,6 +191,10 @@ class WritableList:
         while read := os.preadv(self._fd, [buffer], start):
             start += read
         populate(self._map)
+
+    def view(self) -> memoryview:
+        """Return the places as they stand, read-only. Release it before the list is dropped or replaced."""
+        return self._words.toreadonly()
 
     def digest(self) -> StateDigest:
         """Return the digest of all places."""

@@ -1,0 +1,81 @@
+"""What is done for all lists now and then: checkpoints, forgetting old batches, trying a store that failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from gateway.changes import ListName, StoreDegraded
+from gateway.values import Instant
+
+from .lane import Lane
+from .means import Means
+
+
+class Upkeep:
+    """The upkeep of one ledger; one thing at a time."""
+
+    def __init__(self, means: Means, lane_of: Callable[[ListName], Lane], lanes: Mapping[ListName, Lane]) -> None:
+        """Look after `lanes`; `lane_of` makes one that is not there yet."""
+        self._means = means
+        self._lane_of = lane_of
+        self._lanes = lanes
+        self._busy = asyncio.Lock()
+        self._pruned: Instant | None = None
+
+    async def probe(self) -> None:
+        """While the store is degraded, try whether it works again; then hold what it holds. Raises nothing."""
+        means = self._means
+        if not means.health.degraded or self._busy.locked():
+            return
+        async with self._busy:
+            with suppress(StoreDegraded):
+                await means.log.check()
+                await self._compare_with_log()
+                means.health.well()
+
+    async def checkpoint(self) -> None:
+        """Do what `Ledger.checkpoint` says. Raises: StoreDegraded."""
+        means = self._means
+        if means.health.degraded or self._busy.locked():
+            return
+        async with self._busy:
+            loop = asyncio.get_running_loop()
+            begun, unsaved = loop.time(), means.unsaved
+            means.due.clear()
+            await self._compare_with_log()
+            written = 0
+            for lane in tuple(self._lanes.values()):
+                written += await lane.held.checkpoint()
+            means.unsaved -= unsaved
+            await self._prune()
+            means.observer.checkpoint_done(loop.time() - begun, written)
+
+    async def _compare_with_log(self) -> None:
+        """Apply what the log holds and the lists do not, and mend what is broken. Raises: StoreDegraded."""
+        means = self._means
+        for row in await means.health.tried(means.log.lists()):
+            lane = self._lane_of(row.name)
+            held = lane.held
+            if not held.whole:
+                continue
+            held.base = max(held.base, row.base)
+            if row.last > held.number or held.needs_mending:
+                await lane.alone(held.catch_up)
+
+    async def _prune(self) -> None:
+        means, now = self._means, self._means.clock()
+        if self._pruned is not None and 0 <= now - self._pruned < means.settings.prune_s:
+            return
+        self._pruned = now
+        for name, lane in tuple(self._lanes.items()):
+            held = lane.held
+            if held.head is None or not held.whole:
+                continue
+            # The last one is kept: a snapshot carries it.
+            up_to = held.number if held.file is None else held.file.checkpointed
+            up_to = min(up_to, held.number - 1)
+            if up_to > held.base:
+                before = Instant(now - means.settings.keep_s)
+                held.base += await means.health.tried(means.log.prune(name, up_to, before))
