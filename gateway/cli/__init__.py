@@ -5,7 +5,7 @@
 - `verify.py`     verify: one code or many, offline (`jsonl.py`, `trust_sources.py`)
 - `ask.py`        ask: one code of a running gateway (`scanned.py`: what was scanned, typed or piped)
 - `explain.py`    explain: the way of one code, room by room
-- `serve.py`      serve: the process, its signals, systemd
+- `serve.py`      serve: the process, its signals, systemd (`serve_process.py`: one process of several)
 - `config.py`     config check | show | schema
 - `trust.py`      trust import | show | check: trust lists (`trust_import.py`, `trust_report.py`)
 - `provinces.py`  provinces check | list | probe | schema: profiles (`provinces_ready.py`, `provinces_probe.py`)

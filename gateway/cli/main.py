@@ -24,6 +24,9 @@ COMMANDS: Final = {
 }
 """Name of the command -> where it is: a function, or a typer app with commands of its own."""
 
+HIDDEN: Final = {"serve-process": "gateway.cli.serve_process:serve_process"}
+"""Not for people: the supervisor starts its processes by it."""
+
 
 class Commands(TyperGroup):
     """The group of all commands, imported one by one as they are asked for."""
@@ -34,7 +37,7 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Return one command, or None if there is none of this name."""
-        place = COMMANDS.get(cmd_name)
+        place = COMMANDS.get(cmd_name) or HIDDEN.get(cmd_name)
         if place is None:
             return None
         module, _, name = place.partition(":")

@@ -2,6 +2,7 @@
 
 Rules:
 
+- One process, unless live status or more than one worker is configured: then this one is the supervisor of others.
 - Nothing is printed but events (gateway/watch): libraries and uncaught exceptions are routed there first of all.
 - SIGHUP reloads trust lists, rules, profiles and published lists. SIGTERM and SIGINT drain; a second one gives up on
   open calls.
@@ -19,12 +20,16 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 import typer
 
 if TYPE_CHECKING:
-    from gateway.app import App
+    from collections.abc import Callable, Coroutine
+
+    from gateway.config import Config
+    from gateway.supervisor.supervisor import Supervisor
+    from gateway.watch.logs import EventLog
 
 OK: Final = 0
 FAILED: Final = 1
@@ -74,8 +79,14 @@ def _serve(file: Path | None, settings: list[str]) -> int:
     log = EventLog(level=config.log.level, instance=config.service.instance)
     take_over(log)
 
+    return _supervise(config, log) if config.status is not None or config.service.workers > 1 else _alone(config, log)
+
+
+def _alone(config: Config, log: EventLog) -> int:
+    """Serve in this process."""
     from gateway.app import App
     from gateway.loading import StartRefused
+    from gateway.watch.events import StartRefused as NotStarted
     from gateway.watch.logs import watch_loop
 
     async def run() -> int:
@@ -92,6 +103,76 @@ def _serve(file: Path | None, settings: list[str]) -> int:
             await _until_stopped(app, told)
         return OK
 
+    return run_logged(run, log)
+
+
+def _supervise(config: Config, log: EventLog) -> int:
+    """Serve in processes of their own, with this one as their supervisor."""
+    from importlib.metadata import version
+
+    from gateway.config.handed_on import hand_on
+    from gateway.supervisor.settings import SupervisorSettings, posts
+    from gateway.supervisor.supervisor import SupervisionRefused, Supervisor
+    from gateway.watch.events import StartRefused as NotStarted
+    from gateway.watch.logs import watch_loop
+    from gateway.watch.processes import ProcessMetrics
+
+    its_version = version("healthcode-gateway")
+    settings = SupervisorSettings(
+        posts=posts(workers=config.service.workers, keeper=config.status is not None),
+        grpc_host=config.grpc.listen.host,
+        grpc_port=config.grpc.listen.port,
+        http_host=config.http.listen.host,
+        http_port=config.http.listen.port,
+        lame_duck_s=config.grpc.lame_duck_s,
+        grace_s=config.grpc.grace_s,
+        configuration=hand_on(config),
+        tls=config.grpc.tls is not None,
+    )
+
+    async def run() -> int:
+        watch_loop(log, asyncio.get_running_loop())
+        told = Signals()
+        supervisor = Supervisor(
+            settings,
+            log=log,
+            metrics=ProcessMetrics(version=its_version),
+            environment=config.service.environment,
+            version=its_version,
+        )
+        try:
+            if not await _started(supervisor, told):
+                return OK
+        except SupervisionRefused as refused:
+            if refused.part is not None:
+                log.emit(NotStarted(refused.part, refused.where, refused.why))
+            _tell_person(str(refused))
+            return BAD_CONFIGURATION if refused.configuration else FAILED
+        with suppress(asyncio.CancelledError):
+            await _until_stopped(supervisor, told)
+        return OK
+
+    return run_logged(run, log)
+
+
+async def _started(supervisor: Supervisor, told: Signals) -> bool:
+    """Start all processes; tell whether they serve. Told to stop meanwhile, give up: a start may take minutes."""
+    starting = asyncio.create_task(supervisor.start())
+    while not (starting.done() or told.stop):
+        waiting = asyncio.create_task(told.wait(None))
+        await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+    if not starting.done():
+        starting.cancel()
+    try:
+        await starting
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+def run_logged(run: Callable[[], Coroutine[None, None, int]], log: EventLog) -> int:
+    """Return the exit status of `run`, in an event loop of its own; what it dies of is logged, not printed."""
     try:
         return asyncio.run(run())
     except Exception as exc:  # noqa: BLE001 the process's own edge: whatever it is, its text is not printed
@@ -129,7 +210,13 @@ class Signals:
         self._woken.clear()
 
 
-async def _until_stopped(app: App, told: Signals) -> None:
+class _Serving(Protocol):
+    async def reload(self) -> object: ...
+
+    async def drain(self) -> None: ...
+
+
+async def _until_stopped(app: _Serving, told: Signals) -> None:
     """Reload and drain as told by signals."""
     notify("READY=1")
     patience = _watchdog_s()

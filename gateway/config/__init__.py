@@ -12,6 +12,7 @@ Rules:
 
 - `schema.py`   every option, with its form and its default; `status.py` those of live status, `forms.py` the forms
 - `sources.py`  file, environment and flags, put together and told of when wrong
+- `handed_on.py`  from one process of a gateway to the others
 """
 
 from .forms import Endpoint, SignerUri

@@ -30,9 +30,9 @@ What it does at a signal:
 - Its death at any other time is answered by starting it again. Before the first `ready` of all, it ends the start:
   status 78 if the configuration or a file that it names is refused, 1 for anything else; it has said why itself.
 
-What is served in it is `Served`: gateway.app.App(config, log=, grpc_port=, reuse_port=True, http_socket=) in a worker,
-gateway.keeper.process.Keeper(config, log=, http_socket=) in the keeper; both may raise StartRefused when they are made
-and when they are started.
+What is served in it is `Served`: gateway.app.App with the duty to answer, `grpc_port`, `reuse_port` and `http_socket`
+in a worker, gateway.keeper.process.Keeper(config, log=, http_socket=) in the keeper; both may raise StartRefused when
+they are made and when they are started.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gateway
-from gateway.watch.events import Draining, HttpAnswered, ReadinessChanged, Serving, Starting, Stopped
+from gateway.watch.events import Draining, HttpAnswered, Part, ReadinessChanged, Serving, Starting, Stopped
 from gateway.watch.logs import EventLog
 from gateway.watch.processes import ProcessMetrics, ProcessWatch
 from gateway.web.server import HttpServer
@@ -41,14 +41,14 @@ BAD_CONFIGURATION = 78
 class SupervisionRefused(Exception):
     """The gateway does not start.
 
-    `option` and `why` tell of what the supervisor itself could not have; both are empty if a process ended, which has
-    said why itself. `configuration` is whether trying again does not mend it.
+    `part` is the edge that cannot be had, at `where`; None if a process ended, which has said why itself.
+    `configuration` is whether it was refused: then trying again does not mend it.
     """
 
-    def __init__(self, option: str, value: str, why: str, *, configuration: bool = False) -> None:
-        super().__init__(": ".join(word for word in (option, value, why) if word))
-        self.option = option
-        self.value = value
+    def __init__(self, part: Part | None, where: str, why: str, *, configuration: bool = False) -> None:
+        super().__init__(": ".join(word for word in (where, why) if word))
+        self.part = part
+        self.where = where
         self.why = why
         self.configuration = configuration
 
@@ -129,17 +129,23 @@ class Supervisor:
         settings = self._settings
         # HTTP first: it tells of the start too.
         http = HttpServer(self._pages_of_now(), answered=self._answered, failed=self._failed)
-        place = f"{settings.http_host}:{settings.http_port}"
         try:
             self._resources.push_async_callback(http.stop)
             self.http_port = await http.start(settings.http_host, settings.http_port)
         except OSError as refused:
-            raise SupervisionRefused("http.listen", place, refused.strerror or "cannot listen") from None
-        place = f"{settings.grpc_host}:{settings.grpc_port}"
+            raise SupervisionRefused(
+                "http",
+                f"http.listen: {_address(settings.http_host, settings.http_port)}",
+                refused.strerror or "cannot listen",
+            ) from None
         try:
             held: HeldPort = hold_port(settings.grpc_host, settings.grpc_port)
         except OSError as refused:
-            raise SupervisionRefused("grpc.listen", place, refused.strerror or "cannot listen") from None
+            raise SupervisionRefused(
+                "grpc",
+                f"grpc.listen: {_address(settings.grpc_host, settings.grpc_port)}",
+                refused.strerror or "cannot listen",
+            ) from None
         self._resources.callback(held.release)
         self.grpc_port = held.port
 
@@ -176,9 +182,9 @@ class Supervisor:
                     for one in starting:
                         one.cancel()
         except DiedYoung as died:
-            raise SupervisionRefused("", "", str(died), configuration=died.status == BAD_CONFIGURATION) from None
+            raise SupervisionRefused(None, "", str(died), configuration=died.status == BAD_CONFIGURATION) from None
         except OSError as refused:
-            raise SupervisionRefused("", "", refused.strerror or "cannot start a process") from None
+            raise SupervisionRefused(None, "", refused.strerror or "cannot start a process") from None
 
     async def _close(self, patience_s: float) -> None:
         try:

@@ -1,0 +1,112 @@
+"""`hcgw serve-process`: one of the processes that `hcgw serve` supervises. Not for people.
+
+What is asked of it stands in gateway/supervisor/child.py.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.supervisor.child import Line, LineCut, Post, Role, Served, Terms, Word
+
+from .serve import BAD_CONFIGURATION, FAILED, OK, Signals, run_logged
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.watch.logs import EventLog
+
+
+def serve_process(
+    role: Annotated[Role, typer.Option("--role", help="What the process is for.")],
+    line: Annotated[int, typer.Option("--line", help="Descriptor of the line to the supervisor.")],
+    http_socket: Annotated[Path, typer.Option("--http-socket", help="Where the process is asked how it is.")],
+    number: Annotated[int, typer.Option("--number", help="Which one of its role.")] = 0,
+    grpc_port: Annotated[int | None, typer.Option("--grpc-port", help="Where all workers listen.")] = None,
+) -> None:
+    """Serve as one of several processes. Started by hcgw serve, never by hand.
+
+    Exit status: 0 stopped as told, 78 the configuration or a file it names is refused, 1 anything else.
+
+    For example:
+
+      hcgw serve-process --role worker --line 5 --http-socket worker-0.sock --grpc-port 8443
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # grpc core prints to stderr by itself, peers' addresses among it. It reads this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    raise typer.Exit(_serve(Terms(Post(role, number), http_socket, grpc_port), line))
+
+
+def _serve(terms: Terms, descriptor: int) -> int:
+    from gateway.config.handed_on import taken
+    from gateway.supervisor.settings import Patience
+    from gateway.watch.logs import EventLog, take_over, watch_loop
+
+    try:
+        line = Line(descriptor)
+        config = taken(line.configuration())
+    except (OSError, LineCut, ValueError):
+        typer.echo("hcgw serve-process: is started by hcgw serve, not by hand", err=True)
+        return FAILED
+    log = EventLog(level=config.log.level, instance=f"{config.service.instance}.{terms.post.name}")
+    take_over(log)
+    line.end_with_supervisor(config.grpc.lame_duck_s + config.grpc.grace_s + Patience().beyond_grace_s)
+
+    async def run() -> int:
+        import asyncio
+
+        watch_loop(log, asyncio.get_running_loop())
+        with suppress(asyncio.CancelledError):
+            return await _until_stopped(terms, config, log, line)
+        return OK
+
+    return run_logged(run, log)
+
+
+async def _until_stopped(terms: Terms, config: Config, log: EventLog, line: Line) -> int:
+    """Serve, reload and drain as told by signals."""
+    from gateway.loading import StartRefused
+    from gateway.watch.events import ReloadDone
+    from gateway.watch.events import StartRefused as NotStarted
+
+    told = Signals()
+    try:
+        served = _made(terms, config, log)
+        await served.start()
+    except StartRefused as refused:
+        log.emit(NotStarted(refused.part, refused.where, refused.why))
+        return FAILED if refused.part in {"grpc", "http"} else BAD_CONFIGURATION
+    line.tell(Word.READY)
+    while not told.stop:
+        await told.wait(None)
+        if told.reload:
+            told.reload = False
+            outcome = await served.reload()
+            line.tell(Word.RELOADED if isinstance(outcome, ReloadDone) else Word.REFUSED)
+    await served.drain()
+    return OK
+
+
+def _made(terms: Terms, config: Config, log: EventLog) -> Served:
+    """Return what the process is for, loaded and not yet open. Raises: StartRefused."""
+    if terms.post.role is Role.KEEPER:
+        from gateway.keeper.process import Keeper
+
+        return Keeper(config, log=log, http_socket=terms.http_socket)
+    from gateway.app import App
+    from gateway.duties import Duties
+
+    return App(
+        config,
+        log=log,
+        duties=Duties.ANSWER,
+        grpc_port=terms.grpc_port,
+        reuse_port=True,
+        http_socket=terms.http_socket,
+    )
