@@ -2,7 +2,7 @@
 
 Rules:
 
-- One line per event: ``time``, ``level``, ``event``, ``instance`` and the event's own fields.
+- One line per event, in one piece: ``time``, ``level``, ``event``, ``instance`` and the event's own fields.
 - Only what `events.py` lists is written; anything else raises `UnlistedEvent`, a programming error.
 - Whoever logs through the standard library, warns, or dies of an exception is heard, but not quoted: type names and
   our own frames only. Their text may hold what a caller sent.
@@ -79,8 +79,9 @@ class EventLog:
 
     def __init__(self, stream: TextIO | None = None, *, level: str = "info", instance: str = "hcgw") -> None:
         """Write to `stream` (standard output if None) what is at least as severe as `level`."""
+        # Its newline is written with the line, at once: several processes of one gateway share an output.
         self._line = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stdout if stream is None else stream),
+            structlog.WriteLogger(sys.stdout if stream is None else stream),
             processors=[
                 _only_listed,
                 _short,

@@ -17,7 +17,7 @@ from dataclasses import fields
 import pytest
 
 from gateway.watch import events
-from gateway.watch.events import EVENTS, Event, ReloadRefused, Starting
+from gateway.watch.events import EVENTS, Event, ReloadRefused, Starting, Stopped
 from gateway.watch.logs import EventLog, UnlistedEvent, exception_name, own_frames, take_over, watch_loop
 
 CANARY = "Canary Zhang 330102199001011234"
@@ -202,3 +202,18 @@ def test_taking_over_can_be_undone(log: EventLog) -> None:
     before = (logging.getLogger().handlers[:], sys.excepthook, threading.excepthook, sys.unraisablehook)
     take_over(log)()
     assert before == (logging.getLogger().handlers[:], sys.excepthook, threading.excepthook, sys.unraisablehook)
+
+
+def test_a_line_is_written_in_one_piece() -> None:
+    """Several processes share an output: a newline that came after another's line would spoil both."""
+    pieces: list[str] = []
+
+    class Output(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    EventLog(Output()).emit(Stopped(1.0))
+    (piece,) = pieces
+    assert piece.count("\n") == 1
+    assert piece.endswith("\n")
