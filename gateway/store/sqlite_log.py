@@ -25,6 +25,7 @@ from .change_log import ListRow, LoggedBatch
 from .group_commit import CHECKPOINT_PAGES, THE_JOBS_OWN, GroupCommit
 from .inspection import Tally
 from .migrations import Dialect, StoreUnfit, missing, shipped
+from .numbering import refuse_malformed, refuse_not_anew
 from .sqlite_schema import applied, connect, create, degraded, migrate, sync_folder
 
 STALL_S: Final = 5.0
@@ -96,9 +97,7 @@ class SqliteLog:
 
     async def append(self, batches: Sequence[LoggedBatch]) -> None:
         """Put all of them into the log, durably, or none. Raises: NumberTaken, StoreDegraded."""
-        for batch in batches:
-            if (batch.number == 1) != (batch.capacity is not None):
-                raise ValueError("batch 1 has a capacity, and no other")
+        refuse_malformed(batches)
         if batches:
             weight = sum(len(batch.signed) for batch in batches)
             await self._write(functools.partial(say.append, batches=batches), weight)
@@ -113,8 +112,7 @@ class SqliteLog:
 
     async def rebase(self, row: ListRow) -> None:
         """Let a list begin anew at `row`. Raises: NumberTaken, StoreDegraded."""
-        if row.base != row.last:
-            raise ValueError("a list begins anew at its base")
+        refuse_not_anew(row)
         await self._write(functools.partial(say.rebase, row=row))
         await self._sweep()
 

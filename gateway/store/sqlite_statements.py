@@ -12,6 +12,7 @@ from gateway.values import Instant, IssuerId
 
 from .change_log import ListRow, LoggedBatch, NumberTaken
 from .inspection import Tally, tallied
+from .numbering import goes_back
 
 SWEPT_AT_ONCE: Final = 256
 """Batches that one transaction removes: others wait for it."""
@@ -91,11 +92,6 @@ def rebase(db: apsw.Connection, row: ListRow) -> None:
             "closed": row.closed,
         },
     )
-
-
-def goes_back(row: ListRow, *, last: int, digest: bytes, closed: bool) -> bool:
-    """Tell whether a list that is held up to `last` would go back, change what it holds, or open again, by `row`."""
-    return last > row.last or (last == row.last and digest != row.digest) or (closed and not row.closed)
 
 
 def prune(db: apsw.Connection, name: ListName, keep_after: int, received_before: Instant) -> int:
