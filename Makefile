@@ -2,7 +2,7 @@
 # The environment is .venv, so .venv/bin/hcgw is the command. Nothing outside this folder is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries fuzz serve lock clean
+.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation fuzz serve lock clean
 
 # The first Python >= 3.11 on the path, or the one you name: make PYTHON=/path/to/python3.11 test
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
@@ -43,6 +43,9 @@ bench-provinces: $(DEV) ## Let one of eight provinces hang, reset and lie at a s
 
 bench-canaries: $(DEV) ## Search all that comes out of 100,000 look-ups for the data of the people looked up
 	@$(PY) -m tests.bench.canaries $(ARGS)
+
+bench-nation: $(DEV) ## Hold the lists of 1.4 billion people in memory and look them up; writes build/bench-nation.json
+	@$(PY) -m tests.bench.nation $(ARGS)
 
 fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how long and which)
 	@build/fuzz/bin/python -m tests.fuzz $(ARGS)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import mmap
 import os
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, cast
 
 from gateway.changes import Listed, ListName
 from gateway.held.layout import (
@@ -31,11 +31,8 @@ from gateway.held.layout import (
     read_header_of,
 )
 from gateway.held.writable_list import populate
-from gateway.status.words import STATES
-from gateway.values import CodeState, Instant, IssuerId, StatusPointer
-
-_new: Final = tuple.__new__
-"""Makes a Listed in half the time that its own constructor takes."""
+from gateway.status.words import STATES, UNKNOWN
+from gateway.values import Instant, IssuerId, StatusPointer
 
 _NEVER_SEEN: Final = -1
 _NO_GENERATION: Final = memoryview(bytes(8)).cast("Q")
@@ -64,8 +61,21 @@ class _Mapped(NamedTuple):
     claim: memoryview[int]
 
 
-_Place: TypeAlias = "tuple[memoryview[int], memoryview[Instant], int]"
-"""Words, time, capacity: what a look-up needs."""
+class _Place:
+    """What a look-up needs of a list."""
+
+    __slots__ = ("answers", "capacity", "observed", "times", "words")
+
+    def __init__(self, held: _Mapped) -> None:
+        self.words = held.words
+        self.times = held.observed
+        self.capacity = held.capacity
+        self.answer_as_of(self.times[0])
+
+    def answer_as_of(self, observed: Instant) -> None:
+        """Make the answers, word -> answer, anew: once a batch instead of once a look-up."""
+        self.observed = observed
+        self.answers = tuple(Listed(state, observed) if observed else None for state in STATES)
 
 
 class MappedLists:
@@ -92,14 +102,13 @@ class MappedLists:
         of_issuer = self._places.get(issuer)
         if of_issuer is None or (place := of_issuer.get(pointer.uri)) is None:
             return None
-        words, times, capacity = place
-        observed = times[0]
-        if not observed:
-            return None
+        observed = place.times[0]
+        if observed != place.observed:
+            place.answer_as_of(observed)
         index = pointer.index
-        if not 0 <= index < capacity:
-            return _new(Listed, (CodeState.UNKNOWN, observed))
-        return _new(Listed, (STATES[words[index >> 1] >> (index & 1) * 4 & 0xF], observed))
+        if 0 <= index < place.capacity:
+            return place.answers[place.words[index >> 1] >> (index & 1) * 4 & 0xF]
+        return place.answers[UNKNOWN]
 
     def lists(self) -> tuple[MappedList, ...]:
         """Return how far each list is held, for metrics. Looks whether the folder is still the one that is mapped."""
@@ -129,7 +138,7 @@ class MappedLists:
             if held is not None:
                 files[file] = held
                 if _believed(held):
-                    places.setdefault(held.name.issuer, {})[held.name.uri] = held.words, held.observed, held.capacity
+                    places.setdefault(held.name.issuer, {})[held.name.uri] = _Place(held)
         self._files, self._places, self._seen = files, places, seen
 
     def _file_names(self) -> list[str]:

@@ -115,7 +115,7 @@ def test_a_list_that_is_dropped_is_gone_for_a_look_up_that_has_begun(
     look_up(readers, 0)
     place = readers._places[ISSUER][URI]
     files.drop(NAME)
-    assert place[1][0] == 0.0
+    assert place.times[0] == 0.0
 
 
 def test_what_has_not_changed_stays_mapped(files: ListFiles, made: WritableList, readers: MappedLists) -> None:
@@ -123,14 +123,14 @@ def test_what_has_not_changed_stays_mapped(files: ListFiles, made: WritableList,
     before = readers._places[ISSUER][URI]
     files.create(ListName(ISSUER, "2"), CAPACITY)
     look_up(readers, 0)
-    assert readers._places[ISSUER][URI][0] is before[0]
+    assert readers._places[ISSUER][URI].words is before.words
 
 
 def test_a_mapping_cannot_be_written(made: WritableList, readers: MappedLists) -> None:
     look_up(readers, 0)
-    words, times, _ = readers._places[ISSUER][URI]
-    assert words.readonly
-    assert times.readonly
+    place = readers._places[ISSUER][URI]
+    assert place.words.readonly
+    assert place.times.readonly
 
 
 def test_how_far_each_list_is_held(files: ListFiles, made: WritableList, readers: MappedLists) -> None:
