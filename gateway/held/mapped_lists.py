@@ -81,7 +81,7 @@ class _Place:
 class MappedLists:
     """All lists that another process holds in one folder. Use from one thread."""
 
-    __slots__ = ("_files", "_folder", "_generation", "_generation_file", "_places", "_seen")
+    __slots__ = ("_files", "_folder", "_generation", "_generation_file", "_places", "_seen", "_whole")
 
     def __init__(self, folder: Path) -> None:
         """Take the folder, which need not be there yet."""
@@ -91,6 +91,8 @@ class MappedLists:
         self._generation = _NO_GENERATION
         self._generation_file: tuple[int, int] | None = None
         self._seen = _NEVER_SEEN
+        self._whole = True
+        """Whether all that is there could be mapped."""
 
     def look_up(self, issuer: IssuerId, pointer: StatusPointer, at: Instant) -> Listed | None:  # noqa: ARG002 a seam
         """Return what the list of `issuer` says there, and when it said so. `at` is for lists that are judged here.
@@ -111,10 +113,13 @@ class MappedLists:
         return place.answers[UNKNOWN]
 
     def lists(self) -> tuple[MappedList, ...]:
-        """Return how far each list is held, for metrics. Looks whether the folder is still the one that is mapped."""
+        """Return how far each list is held, for metrics.
+
+        Looks whether the folder is still the one that is mapped, and tries again what could not be.
+        """
         if self._generation_file != _file_at(self._folder / GENERATION_FILE):
             self._generation, self._generation_file, self._seen = _NO_GENERATION, None, _NEVER_SEEN
-        if self._generation[0] != self._seen:
+        if not self._whole or self._generation[0] != self._seen:
             self._map_anew()
         return tuple(
             MappedList(held.name, held.number[0], observed, held.capacity)
@@ -123,9 +128,10 @@ class MappedLists:
         )
 
     def _map_anew(self) -> None:
-        """Map what has come and let go of what is gone. A file that cannot be mapped now is tried at the next change.
+        """Map what has come and let go of what is gone.
 
-        The generation is read first: a change meanwhile is seen at the next look-up.
+        The generation is read first: a change meanwhile is seen at the next look-up. A file that cannot be mapped now,
+        for want of memory or descriptors, stays as it was, which grows old; `lists` tries again.
         """
         if self._generation_file is None and not self._map_generation():
             self._files, self._places = {}, {}
@@ -133,8 +139,14 @@ class MappedLists:
         seen = self._generation[0]
         files: dict[str, _Mapped] = {}
         places: dict[IssuerId, dict[str, _Place]] = {}
+        self._whole = True
         for file in self._file_names():
-            held = self._map(file)
+            try:
+                held = self._map(file)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                held, self._whole = self._files.get(file), False
             if held is not None:
                 files[file] = held
                 if _believed(held):
@@ -145,23 +157,21 @@ class MappedLists:
         try:
             return [path.name for path in self._folder.iterdir() if path.suffix == SUFFIX]
         except OSError:
-            return []
+            self._whole = False
+            return list(self._files)
 
     def _map(self, file: str) -> _Mapped | None:
-        """Return a file, mapped; as it was if it is still the same."""
+        """Return a file, mapped; as it was if it is still the same; None if it is broken. Raises: OSError."""
         held = self._files.get(file)
         path = self._folder / file
         if held is not None and (held.device, held.inode) == _file_at(path):
             return held
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError:
-            return None
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             header = read_header_of(fd, file)
             status = os.fstat(fd)
             mapping = mmap.mmap(fd, file_bytes(header.capacity), prot=mmap.PROT_READ)
-        except (FileBroken, OSError):
+        except FileBroken:
             return None
         finally:
             os.close(fd)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import shutil
 import stat
+import subprocess
+import sys
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -345,3 +348,96 @@ def test_the_folder_is_given_its_list_durably(
     held = files.replace(ONE, CAPACITY, raw_file(tmp_path), MARK)
     assert order == ["file", "checkpoint", "name", "folder"]
     assert held.path.stat().st_size == HEADER_BYTES + (CAPACITY + 1) // 2
+
+
+def test_a_folder_that_cannot_be_used_is_let_go_of(
+    folder: Path, opened: Callable[[], ListFiles], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", refuse)
+        with pytest.raises(OSError, match="No space"):
+            ListFiles(folder)
+    opened()
+
+
+def test_a_raw_file_that_shrinks_meanwhile_replaces_nothing(
+    files: ListFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sendfile", lambda *_: 0)
+    with pytest.raises(OSError, match="shorter"):
+        files.replace(ONE, CAPACITY, raw_file(tmp_path))
+    assert files.lists == {}
+
+
+def test_a_list_whose_name_may_not_be_durable_is_told(
+    files: ListFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fsync of the folder fails: the list is there, and its snapshot must not yet count as taken over."""
+    fsync = os.fsync
+
+    def refuse(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            files.replace(ONE, CAPACITY, raw_file(tmp_path), MARK)
+    assert files.lists[ONE].shown == (9, NOON - 5)
+    assert files.replace(ONE, CAPACITY, raw_file(tmp_path), MARK).shown == (9, NOON - 5)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from gateway.changes import ListName
+from gateway.held.layout import Mark
+from gateway.held.list_files import ListFiles
+files = ListFiles(Path(sys.argv[1]))
+files.open_all()
+names = [ListName("a", "1"), ListName("a", "2"), ListName("b", "1")]
+raw = Path(sys.argv[2])
+number = 1
+while True:
+    for name in names:
+        held = files.create(name, 300_000)
+        held.write_block(0, raw.read_bytes())
+        held.show(number, 1.6e9 + number)
+        held.sync()
+        held.checkpoint(number, bytes(32), 1.6e9 + number)
+        files.replace(name, 300_000, raw, Mark(number, bytes(32), 1.6e9 + number))
+        if number % 3 == 0:
+            files.drop(name)
+    number += 1
+    sys.stdout.write(".")
+    sys.stdout.flush()
+"""
+
+
+def test_a_writer_killed_at_any_instant_leaves_whole_lists(
+    opened: Callable[[], ListFiles], folder: Path, readers: MappedLists, tmp_path: Path
+) -> None:
+    """Each is as its writer had filled it, or knows nothing; none is broken, and none is green where nobody said so."""
+    chance = random.Random(9)
+    raw = raw_file(tmp_path, b"\xdd" * 150_000)
+    for _ in range(6):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(folder), str(raw)], stdout=subprocess.PIPE, cwd=Path.cwd()
+        )
+        assert writer.stdout is not None
+        writer.stdout.read(1)
+        for _ in range(chance.randrange(4_000)):
+            state_of(readers, ListName(IssuerId("a"), "1"), 7)
+        for issuer, uri in (("a", "1"), ("a", "2"), ("b", "1")):
+            assert state_of(readers, ListName(IssuerId(issuer), uri), 7) in (None, CodeState.RED)
+        writer.kill()
+        writer.communicate()
+        files = opened()
+        assert files.set_aside == []
+        assert {held.read(7) for held in files.lists.values()} <= {RED, UNKNOWN}
+        assert {path.suffix for path in folder.iterdir()} <= {".list", ""}
+        files.close()

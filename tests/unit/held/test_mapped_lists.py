@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -170,17 +171,57 @@ def test_a_generation_of_another_size_is_not_mapped(folder: Path, size: int) -> 
     assert readers.lists() == ()
 
 
-def test_a_file_that_cannot_be_mapped_now_is_not_held(
-    made: WritableList, readers: MappedLists, monkeypatch: pytest.MonkeyPatch
+REFUSED = {
+    "open": ("os.open", errno.EMFILE),
+    "map": ("mmap.mmap", errno.ENOMEM),
+    "list": ("pathlib.Path.iterdir", errno.EMFILE),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_mapped_now_stays_as_it_was_and_is_tried_again(
+    files: ListFiles, made: WritableList, readers: MappedLists, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
+    assert look_up(readers, 0) is not None
+    target, code = REFUSED[what]
+
     def refuse(*_: object, **__: object) -> int:
-        raise OSError(24, "Too many open files")
+        raise OSError(code, "no more")
+
+    files.create(ListName(ISSUER, "2"), CAPACITY).show(1, NOON)
+    with monkeypatch.context() as patch:
+        patch.setattr(target, refuse)
+        assert look_up(readers, 0, "2") is None
+        assert look_up(readers, 0) is not None
+        assert len(readers.lists()) == 1
+    assert look_up(readers, 0, "2") is None, "nothing has changed since"
+    assert len(readers.lists()) == 2
+    assert look_up(readers, 0, "2") is not None
+
+
+@pytest.mark.parametrize("what", ["open", "map"])
+def test_a_folder_that_cannot_be_mapped_yet_is_tried_at_each_look_up(
+    made: WritableList, readers: MappedLists, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    target, code = REFUSED[what]
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(code, "no more")
 
     with monkeypatch.context() as patch:
-        patch.setattr("os.open", refuse)
+        patch.setattr(target, refuse)
         assert look_up(readers, 0) is None
-    assert readers.lists() != (), "and is once there is room"
+        assert readers.lists() == ()
     assert look_up(readers, 0) is not None
+
+
+def test_a_file_that_goes_while_it_is_looked_for_is_not_held(
+    made: WritableList, readers: MappedLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", lambda folder: iter([folder / "gone.list"]))
+        assert look_up(readers, 0) is None
+        assert readers.lists() == ()
 
 
 WRITER = """

@@ -123,6 +123,31 @@ def test_a_copy_is_the_raw_list(made: WritableList, tmp_path: Path) -> None:
         made.copy_to(tmp_path / "copy")
 
 
+def test_a_copy_of_a_file_that_is_cut_short_fails(
+    made: WritableList, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sendfile", lambda *_: 0)
+    with pytest.raises(OSError, match="shorter"):
+        made.copy_to(tmp_path / "copy")
+
+
+def test_a_view_follows_the_list_and_cannot_write(files: ListFiles, made: WritableList) -> None:
+    with made.view() as view:
+        assert view[0] == 0xFF
+        made.write_group(RED, array("I", [0]))
+        assert view[0] == 0xFD
+        with pytest.raises(TypeError):
+            view[0] = 0
+
+
+def test_a_list_that_is_closed_under_a_reader_stays_readable_for_it(files: ListFiles, made: WritableList) -> None:
+    """No thread that is still at a digest finds the memory gone."""
+    with memoryview(made._words)[:1] as reading:
+        files.drop(NAME)
+        assert reading[0] == 0xFF
+    made.close()
+
+
 def test_a_final_word_that_stands_already_does_not_touch_its_byte(made: WritableList) -> None:
     """So that a replay leaves clean pages clean, and no reader ever sees an older word."""
     made.write_group(RED, array("I", [4, 5]))
