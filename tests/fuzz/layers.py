@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import random
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+import cbor2
 
 from gateway.formats import base45, recognise
 from gateway.values import Format
@@ -189,6 +192,38 @@ SHC: Final = Shape(
     ),
     json=(inside(TOKEN, segment(0)), *[inside(TOKEN, inside(segment(1), RAW_DEFLATE))] * 2),
 )
+
+
+def _list_of_jwt(payload: bytes) -> bytes:
+    return _unbase64url(json.loads(payload)["status_list"]["lst"].encode())
+
+
+def _jwt_of_list(payload: bytes, new: bytes) -> bytes:
+    said = json.loads(payload)
+    said["status_list"]["lst"] = _base64url(new).decode()
+    return json.dumps(said).encode()
+
+
+def _list_of_cwt(payload: bytes) -> bytes:
+    return bytes(cbor2.loads(payload)[65_533]["lst"])
+
+
+def _cwt_of_list(payload: bytes, new: bytes) -> bytes:
+    said = cbor2.loads(payload)
+    said[65_533]["lst"] = new
+    return cbor2.dumps(said)
+
+
+_PLACES_OF_JWT: Final = inside(segment(1), Layer(_list_of_jwt, _jwt_of_list))
+_PLACES_OF_CWT: Final = inside(element(2), Layer(_list_of_cwt, _cwt_of_list))
+STATUS_LIST_JWT: Final = Shape(
+    (WHOLE, segment(0), segment(1), _PLACES_OF_JWT, inside(_PLACES_OF_JWT, ZLIB)),
+    json=(segment(0), segment(1), segment(1)),
+)
+STATUS_LIST_CWT: Final = Shape(
+    (WHOLE, element(0), element(2), _PLACES_OF_CWT, inside(_PLACES_OF_CWT, ZLIB)),
+    cbor=(WHOLE, element(0), *[element(2)] * 3),
+)
 JSON: Final = Shape(json=(WHOLE,))
 VDSNC: Final = JSON
 DIVOC: Final = Shape((WHOLE, BASE64, UNZIPPED), json=(UNZIPPED,))
@@ -212,4 +247,16 @@ class AnyShape(Shape):
         return _BY_FORMAT.get(recognise(code), native).mutate(rng, code)
 
 
-__all__ = ["DIVOC", "HCERT", "JSON", "NATIVE_JWS", "NATIVE_QR", "SHC", "VDSNC", "AnyShape", "Shape"]
+__all__ = [
+    "DIVOC",
+    "HCERT",
+    "JSON",
+    "NATIVE_JWS",
+    "NATIVE_QR",
+    "SHC",
+    "STATUS_LIST_CWT",
+    "STATUS_LIST_JWT",
+    "VDSNC",
+    "AnyShape",
+    "Shape",
+]

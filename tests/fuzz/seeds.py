@@ -10,12 +10,13 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import cache
 
 import cbor2
 
-from gateway.formats import base45, cose, native_encode
-from gateway.values import Algorithm, KeyId
+from gateway.formats import base45, cose, native_encode, status_list, status_list_cwt, status_list_jwt
+from gateway.values import Algorithm, Instant, KeyId
 from tests.vectors import vectors_dir
 
 from .online import answer_seeds, opaque_seeds
@@ -187,6 +188,33 @@ def divoc() -> list[bytes]:
     return [*made, _text("DIVOCQR1Contents.txt"), _text("DIVOCJamaicaContents.txt")]
 
 
+def _status_lists(write: Callable[..., bytes]) -> list[bytes]:
+    written = []
+    for bits, raw in ((1, b"\xb9\xa3"), (2, b"\xc9\x44\xf9"), (4, b"\x10\xdc\xff"), (8, bytes(range(256)) * 2)):
+        least = {
+            "uri": "https://code.gz.example/s/1",
+            "bits": bits,
+            "packed": status_list.pack([raw]),
+            "issue_time": Instant(1_700_000_000.0),
+            "key_id": KeyId(b"key-1"),
+            "algorithm": Algorithm.ED25519,
+            "sign": lambda _: NO_SIGNATURE,
+        }
+        more = {"expire_time": Instant(1_700_086_400.0), "ttl": 600, "issuer": "https://code.gz.example"}
+        written += [write(**least), write(**least, **more)]
+    return written
+
+
+def status_lists_jwt() -> list[bytes]:
+    """Return status lists of every size as JWT."""
+    return _status_lists(status_list_jwt.write)
+
+
+def status_lists_cwt() -> list[bytes]:
+    """Return status lists of every size as CWT."""
+    return _status_lists(status_list_cwt.write)
+
+
 def any_code() -> list[bytes]:
     """Return codes of every format."""
     return [seed for made in (native_jws, native_qr, hcert, shc, vdsnc, divoc) for seed in made()]
@@ -224,5 +252,7 @@ def seeds(target: str) -> tuple[bytes, ...]:
         "certlogic": rules,
         "opaque": opaque_seeds,
         "upstream": answer_seeds,
+        "status_list_jwt": status_lists_jwt,
+        "status_list_cwt": status_lists_cwt,
     }
     return tuple(makers[target]())

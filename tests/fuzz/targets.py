@@ -13,8 +13,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from gateway.changes import Word
 from gateway.errors import REASONS, CodeUnreadable, Effect, Step
-from gateway.formats import read_code, recognise
+from gateway.formats import read_code, recognise, status_list_cwt, status_list_jwt
+from gateway.formats.status_list import MAX_TTL_S, SIZES, ClaimedStatusList, WordTable, unpacked
 from gateway.policy.certlogic import EvaluationFailed, RuleInvalid, compile_expression
 from gateway.values import Algorithm, ClaimedCode, Format
 from keys.strict import StrictError, parse_json
@@ -25,6 +27,7 @@ from . import layers, online, seeds
 
 JSON_DEPTH: Final = 8
 RULE_DEPTH: Final = 140
+MOST_PLACES: Final = 1 << 16
 JSON_TYPES: Final = frozenset({bool, int, float, str, list, dict})
 
 
@@ -124,6 +127,38 @@ def check_rule(data: bytes) -> bool:
     return True
 
 
+def check_status_list(read: Callable[[bytes], ClaimedStatusList], data: bytes) -> bool:
+    """Read `data` as a status list, and unpack and translate its places. Returns whether it was read whole."""
+    try:
+        claimed = read(data)
+        _require_sane(claimed)
+        pieces = list(unpacked(claimed.packed, claimed.bits, most_places=MOST_PLACES))
+    except CodeUnreadable as stopped:
+        row = REASONS[stopped.reason]
+        _require(row.step is Step.DECODE and row.effect is Effect.MANUAL, "the reason is of the decode step")
+        _require(len(stopped.detail) <= 60 and stopped.detail.isprintable(), "the detail is a short name")
+        _require(stopped.__cause__ is None, "no exception that quotes the list is chained")
+        return False
+    raw = b"".join(pieces)
+    _require(0 < len(raw) * 8 // claimed.bits <= MOST_PLACES, "no more places than allowed, and not none")
+    table = WordTable(claimed.bits, [Word(status & 0xF) for status in range(1 << claimed.bits)])
+    words = b"".join(map(table.words, pieces))
+    _require(len(words) == (len(raw) * 8 // claimed.bits + 1) // 2, "as many words as places")
+    return True
+
+
+def _require_sane(claimed: ClaimedStatusList) -> None:
+    _require(type(claimed) is ClaimedStatusList and claimed.bits in SIZES, "a list of a size that there is")
+    _require(type(claimed.uri) is str and bool(claimed.uri), "it has an address")
+    _require(type(claimed.signed) is bytes and bool(claimed.signed), "something is signed")
+    _require(type(claimed.signature) is bytes and type(claimed.packed) is bytes, "bytes are bytes")
+    for instant in (claimed.issue_time, claimed.not_before, claimed.expire_time):
+        _require(instant is None or (type(instant) is float and EARLIEST <= instant <= LATEST), "times are times")
+    _require(claimed.ttl is None or (type(claimed.ttl) is float and 0 < claimed.ttl <= MAX_TTL_S), "ttl is some time")
+    if claimed.obstacle is not None:
+        _require(REASONS[claimed.obstacle].step is Step.SIGNATURE, "an obstacle is of the signature step")
+
+
 def _online(check: Callable[[bytes], str | None], data: bytes) -> bool:
     fault = check(data)
     _require(not fault, fault or "")
@@ -166,5 +201,7 @@ TARGETS: Final = {
         Target("certlogic", check_rule, layers.JSON),
         Target("opaque", partial(_online, online.check_opaque), layers.AnyShape(), 600),
         Target("upstream", partial(_online, online.check_answer), layers.JSON),
+        Target("status_list_jwt", partial(check_status_list, status_list_jwt.read), layers.STATUS_LIST_JWT),
+        Target("status_list_cwt", partial(check_status_list, status_list_cwt.read), layers.STATUS_LIST_CWT),
     )
 }
