@@ -24,6 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.clock_watch import ClockWatch
 from gateway.config import Config
 from gateway.duties import EVERYTHING, Duties
 from gateway.edges import announced, grpc_settings, status_settings
@@ -52,6 +53,7 @@ from gateway.watch.events import (
 from gateway.watch.logs import EventLog, exception_name
 from gateway.watch.metrics import Metrics
 from gateway.watch.observer import LaneObserver, RpcObserver
+from gateway.watch.status import ClockJumps
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
 from keys.signer import public_jwks
@@ -103,8 +105,10 @@ class App:
         if config.status is not None and Duties.KEEP in duties:
             from gateway.keeper.keeper import Keeper
 
-            self._keeper = Keeper(config, self._judging, clock, self._metrics.status, self._log)
+            self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log)
         self._register: RegisterPublisher | None = None
+        # The system's clock is watched, not the one that a test or the demo brings.
+        self._clock_watch = ClockWatch(now, ClockJumps(self._metrics.status, self._log))
         self._tell_what_is_loaded()
         self._edges: list[GrpcServer] = []
         self._http: HttpServer | None = None
@@ -130,6 +134,7 @@ class App:
         self._judging.start()
         if self._register is not None:
             self._register.start()
+        self._clock_watch.start()
         self._looking = asyncio.create_task(self._look_again_and_again())
 
     async def reload(self) -> ReloadDone | ReloadRefused:
@@ -211,6 +216,7 @@ class App:
         return port
 
     async def _close(self) -> None:
+        await self._clock_watch.stop()
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -290,8 +296,8 @@ class App:
         loaded = self._judging.loaded
         self._metrics.trust.in_force(loaded.trust)
         self._metrics.lists.in_force(loaded.published.lists)
-        if self._judging.mapped is not None:
-            self._metrics.status.held.show(self._judging.mapped.lists)
+        mapped = self._judging.mapped
+        self._metrics.status.held.show(lambda: [held for folder in mapped for held in folder.lists()])
         self._metrics.verdicts.prefill([*loaded.trust.issuers.values(), *loaded.provinces.online.issuers.values()])
 
     def _serving(self) -> Serving:

@@ -11,11 +11,12 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gateway.changes import Listed
 from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.conversion.converter import BriefSigner, Converter
@@ -34,9 +35,9 @@ from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
 from gateway.status.freshness import Budget, Budgets
-from gateway.status.observe import NO_LISTS, OwnAndFollowed, StatusLists
+from gateway.status.observe import OwnAndFollowed, StatusLists
 from gateway.trust.snapshot import TrustSnapshot, with_converter
-from gateway.values import Decision, Instant, IssuerId, KeyId, Profile, Purpose, TrustedKey
+from gateway.values import Decision, Instant, IssuerId, KeyId, Profile, Purpose, StatusPointer, TrustedKey
 from keys.signer import Signer
 
 
@@ -64,13 +65,15 @@ class Judging:
         self.signer = load_signer(config)
         self._own_codes = _own_codes(config)
         self.converter = _converter(config, self._own_codes, watchers) if converts else None
-        self.mapped = None if config.status is None else MappedLists(lists_folder(config.status))
+        self.mapped = tuple(MappedLists(folder) for folder in list_folders(config.status))
         self.budgets = budgets_of(config)
         with _refusing():
             self._trust(self.loaded)
             self._issuers = Issuers(self.loaded.provinces, self._connect, watchers.provinces)
+        self.pipeline = self._pipeline()
+        """In force: a reload puts another in its place."""
         self.desk = VerificationDesk(
-            pipeline=self._pipeline(),
+            pipeline=self.pipeline,
             receipts=ReceiptIssuer(config.receipts.issuer, self.signer),
             rights_of=everyone_may(Rights(Profile[config.disclosure.max_profile.value])),
             converter=self.converter,
@@ -80,7 +83,7 @@ class Judging:
         )
         self._rechecks: Rechecks | None = None
         if self.converter is not None:
-            self._rechecks = Rechecks(self.converter, lambda: self.desk.pipeline, clock, watchers.conversions)
+            self._rechecks = Rechecks(self.converter, lambda: self.pipeline, clock, watchers.conversions)
 
     @property
     def loaded(self) -> Loaded:
@@ -109,7 +112,8 @@ class Judging:
             self._trust(loaded)
             self._issuers = self._issuers.renewed(loaded.provinces)
         self._loader.adopt(loaded)
-        self.desk = replace(self.desk, pipeline=self._pipeline(), published=loaded.published)
+        self.pipeline = self._pipeline()
+        self.desk = replace(self.desk, pipeline=self.pipeline, published=loaded.published)
         if self._rechecks is not None:
             self._rechecks.trust_changed()
 
@@ -133,7 +137,7 @@ class Judging:
         )
 
     def _lists(self) -> StatusLists:
-        followed: StatusLists = NO_LISTS if self.mapped is None else self.mapped
+        followed: StatusLists = self.mapped[0] if len(self.mapped) == 1 else _EachInTurn(self.mapped)
         converter = self.converter
         return followed if converter is None else OwnAndFollowed({converter.settings.issuer: converter}, followed)
 
@@ -182,15 +186,43 @@ def _converter(config: Config, own: _OwnCodes | None, watchers: Watchers) -> Con
         raise StartRefused("conversion", "conversion", "", str(refused)) from None
 
 
+class _EachInTurn:
+    """Lists in several folders."""
+
+    def __init__(self, folders: Sequence[MappedLists]) -> None:
+        self._folders = folders
+
+    def look_up(self, issuer: IssuerId, pointer: StatusPointer, at: Instant) -> Listed | None:
+        """See gateway.status.observe.StatusLists."""
+        for folder in self._folders:
+            found = folder.look_up(issuer, pointer, at)
+            if found is not None:
+                return found
+        return None
+
+
 def lists_folder(status: StatusSection) -> Path:
-    """Return where the files of the lists are."""
+    """Return where the files of lists are that are changed by batches."""
     return status.directory / "lists"
+
+
+def token_lists_folder(status: StatusSection) -> Path:
+    """Return where the files of plain lists are, which come whole."""
+    return status.directory / "token-lists"
+
+
+def list_folders(status: StatusSection | None) -> tuple[Path, ...]:
+    """Return all folders of lists that codes are judged by."""
+    if status is None:
+        return ()
+    folders = (lists_folder(status), token_lists_folder(status))
+    return folders if status.token_lists else folders[:1]
 
 
 def budgets_of(config: Config) -> Budgets:
     """Return how old a list may be, by issuer and purpose.
 
-    A list of converted codes whose writer has gone is looked after by nobody: it may be as old as their originals' word.
+    Nobody looks after a list of converted codes whose writer has gone: it may be as old as their originals' word.
     """
     status, conversion = config.status, config.conversion
     if status is None:

@@ -1,6 +1,9 @@
 """The one writer of a machine's lists: takes what issuers publish, follows others, hands on, tells who watches.
 
-- `keeper.py`    all of it, put together from the configuration, opened, started and closed
-- `register.py`  the workers' side: how the lists of converted codes reach the keeper
-- `process.py`   the keeper as a process of its own
+- `keeper.py`            all of it, put together from the configuration, opened, started and closed
+- `sources.py`           whom it follows
+- `token_list_files.py`  where plain Token Status Lists are kept that it follows
+- `plain_edge.py`        its lists as plain Token Status Lists, over HTTPS
+- `register.py`          the workers' side: how the lists of converted codes reach the keeper
+- `process.py`           the keeper as a process of its own
 """

@@ -5,25 +5,26 @@ Rules:
 - Opened before anything is served: what the log has above a list's checkpoint is written to the list first.
 - Background work that fails is told of and goes on; none of it stops another.
 - A store that cannot be written is tried again each second; meanwhile nothing is acknowledged.
-- Closed in the order in which it is used: nobody is told of anything any more, then nothing is taken, then it is written.
+- Closed in the order in which it is used: nobody is told of anything any more, nothing is taken, all is written.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
+from gateway.changes import StoreDegraded
 from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.follow.gateways import GatewayFollower
+from gateway.follow.token_lists import TokenListFollower
 from gateway.held.list_files import FolderInUse, ListFiles
-from gateway.judging import Judging, lists_folder
+from gateway.judging import Judging, lists_folder, token_lists_folder
 from gateway.loading import StartRefused, load_status_signer
 from gateway.publishing.ledger import Ledger
 from gateway.publishing.settings import LedgerSettings
-from gateway.rpc.desk import Rights, everyone_may
 from gateway.rpc.methods import STATUS
 from gateway.rpc.server import Service
 from gateway.rpc.status_convert import WIRE
@@ -32,15 +33,19 @@ from gateway.rpc.status_service import StatusServicer
 from gateway.rpc.watch_codes import PipelineJudge, WatchDesk, WatchServicer
 from gateway.store.change_log import ChangeLog
 from gateway.store.open import StoreUnavailable, open_log
-from gateway.values import Caller, CallerKind, Instant, IssuerId, Profile
-from gateway.watch.events import StatusFileBroken
+from gateway.values import Caller, CallerKind, Instant, IssuerId
+from gateway.watch.events import HttpAnswered, StatusFileBroken
+from gateway.watch.following import FollowWatch, TokenListWatch, WatchesWatch
 from gateway.watch.logs import EventLog
-from gateway.watch.status import FollowWatch, LedgerWatch, StatusMetrics, WatchesWatch
+from gateway.watch.metrics import Metrics
+from gateway.watch.status import LedgerWatch
 from gateway.watches.follow import WatchTasks
 from gateway.watches.settings import WatchSettings
 from gateway.watches.watches import Watches
 
+from .plain_edge import PlainEdge
 from .sources import followed_gateways, plain_lists
+from .token_list_files import TokenListFiles
 
 PROBE_S: Final = 1.0
 """Seconds between two tries of a store that fails."""
@@ -54,7 +59,7 @@ class Keeper:
         config: Config,
         judging: Judging,
         clock: Callable[[], Instant],
-        metrics: StatusMetrics,
+        metrics: Metrics,
         log: EventLog,
     ) -> None:
         """Load the signer; open nothing. Raises: StartRefused."""
@@ -68,14 +73,17 @@ class Keeper:
         self._metrics = metrics
         self._signer = load_status_signer(config.status)
         self._enrolled = frozenset(config.status.enrolled)
+        self._followed = followed_gateways(config.status)
+        self._plain = plain_lists(config.status)
         self._store: ChangeLog | None = None
         self._files: ListFiles | None = None
         self._ledger: Ledger | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._token_lists: TokenListFiles | None = None
+        self._plain_edge: PlainEdge | None = None
         self._watching: WatchTasks | None = None
-        self._watch_desk: WatchDesk | None = None
-        self._status_desk: StatusDesk | None = None
-        self._followers: list[GatewayFollower] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.http_port = 0
+        """Where plain lists are served, once started; 0: nowhere."""
 
     @property
     def ledger(self) -> Ledger:
@@ -97,13 +105,25 @@ class Keeper:
             self._store = await open_log(status.store)
         except StoreUnavailable as failed:
             raise StartRefused("status", "status.store", "", str(failed)) from None
-        watch = LedgerWatch(self._metrics, self._log)
+        if self._plain:
+            names = [source.name for source, _ in self._plain]
+            self._token_lists = await asyncio.to_thread(TokenListFiles, token_lists_folder(status), names)
         self._ledger = Ledger(
-            self._store, self._files, WIRE, lambda: self._judging.trust, _ledger_settings(status), self._clock, watch
+            self._store,
+            self._files,
+            WIRE,
+            lambda: self._judging.trust,
+            _ledger_settings(status),
+            self._clock,
+            LedgerWatch(self._metrics.status, self._log),
         )
-        await self._ledger.recover()
-        for aside in self._files.set_aside:
-            self._log.emit(StatusFileBroken(aside.file, aside.fault.value))
+        try:
+            await self._ledger.recover()
+        except StoreDegraded as failed:
+            raise StartRefused("status", "status.store", "", str(failed)) from None
+        for kept in (self._files, self._token_lists):
+            for aside in () if kept is None else kept.set_aside:
+                self._log.emit(StatusFileBroken(aside.file, aside.fault.value))
 
     def services(self) -> tuple[Service, ...]:
         """Return what is served of live status. Once it is open."""
@@ -116,26 +136,36 @@ class Keeper:
             folder=status.directory,
             clock=self._clock,
         )
-        watching = WatchesWatch(self._metrics, self._log)
-        judge = PipelineJudge(lambda: self._judging.desk.pipeline)
+        watching = WatchesWatch(self._metrics.watches, self._log)
+        judge = PipelineJudge(lambda: self._judging.pipeline)
         watches = Watches(judge, ledger, self._judging.budgets, WatchSettings(), self._clock, watching)
-        rights = everyone_may(Rights(Profile[self._config.disclosure.max_profile.value]))
-        self._watch_desk = WatchDesk(watches, rights)
         self._watching = WatchTasks(watches, ledger.subscribe, watching)
+        watch_desk = WatchDesk(watches, self._judging.desk.rights_of)
         return (
             Service(STATUS, StatusServicer(lambda: desk).handlers()),
-            Service(STATUS, WatchServicer(lambda: WatchDesk(watches, rights)).handlers()),
+            Service(STATUS, WatchServicer(lambda: watch_desk).handlers()),
         )
 
     async def start(self) -> None:
-        """Begin to follow, to tell who watches, and to write checkpoints."""
+        """Begin to follow, to tell who watches, to serve plain lists, and to write checkpoints.
+
+        Raises: StartRefused if the address for plain lists cannot be had.
+        """
         ledger = self.ledger
+        if self._status.http_listen is not None:
+            self._plain_edge = PlainEdge(
+                self._config, ledger, self._signer, answered=self._answered, failed=self._failed
+            )
+            self.http_port = await self._plain_edge.start()
         if self._watching is not None:
             self._watching.start()
-        self._tasks = [
-            asyncio.create_task(self._again_and_again(self._status.checkpoint_s, ledger.checkpoint)),
-            asyncio.create_task(self._again_and_again(PROBE_S, ledger.probe)),
+        work: list[Coroutine[object, object, None]] = [
+            self._checkpoints(),
+            self._again_and_again(PROBE_S, ledger.probe),
+            *(follower.run() for follower in self._gateway_followers()),
+            *(follower.run() for follower in self._token_list_followers()),
         ]
+        self._tasks = [asyncio.create_task(one) for one in work]
 
     async def close(self) -> None:
         """End in bounded time. Nothing that was acknowledged is lost."""
@@ -145,18 +175,67 @@ class Keeper:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
+        if self._plain_edge is not None:
+            await self._plain_edge.stop()
         if self._watching is not None:
             await self._watching.stop()
         if self._ledger is not None:
             await self._ledger.close()
         if self._store is not None:
             await self._store.close()
-        if self._files is not None:
-            self._files.close()
+        for kept in (self._files, self._token_lists):
+            if kept is not None:
+                kept.close()
 
     def _is_enrolled(self, caller: Caller) -> bool:
         """Tell whether a caller may read lists: by her certificate's name; on this machine, in development, anybody."""
         return caller.kind is not CallerKind.TLS_PEER or caller.caller_id in self._enrolled
+
+    def _gateway_followers(self) -> list[GatewayFollower]:
+        watch = FollowWatch(self._metrics.following, self._log, self._clock)
+        for followed in self._followed:
+            self._metrics.following.announce(followed.gateway)
+        return [
+            GatewayFollower(
+                followed, self.ledger, lambda: self._judging.trust, self._status.directory, self._clock, observer=watch
+            )
+            for followed in self._followed
+        ]
+
+    def _token_list_followers(self) -> list[TokenListFollower]:
+        sink = self._token_lists
+        if sink is None:
+            return []
+        watch = TokenListWatch(self._metrics.following, self._log)
+        return [
+            TokenListFollower(
+                source,
+                trust=lambda: self._judging.trust,
+                sink=sink,
+                folder=self._status.directory,
+                clock=self._clock,
+                tls=tls,
+                observer=watch,
+            )
+            for source, tls in self._plain
+        ]
+
+    def _answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._log.emit(HttpAnswered(method, route, status, round(seconds * 1000, 3)))
+
+    def _failed(self, failure: BaseException) -> None:
+        self._log.unhandled("http", failure)
+
+    async def _checkpoints(self) -> None:
+        """Write a checkpoint when it is time, or when much has changed."""
+
+        async def due() -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ledger.due.wait(), self._status.checkpoint_s)
+            with suppress(StoreDegraded):
+                await self.ledger.checkpoint()
+
+        await self._again_and_again(0.0, due)
 
     async def _again_and_again(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

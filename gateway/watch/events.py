@@ -383,6 +383,16 @@ class SourceListRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenListLapsed(Event):
+    """A plain list has expired and no newer one came: it says nothing any more."""
+
+    name = "token_list_lapsed"
+    severity = "warning"
+    issuer: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClockJumped(Event):
     """The system's clock was set while the gateway ran, by so many seconds: ages and ends are judged by it."""
 
@@ -453,6 +463,7 @@ EVENTS: dict[str, type[Event]] = {
         SourceGone,
         SourceBack,
         SourceListRefused,
+        TokenListLapsed,
         ClockJumped,
         Unhandled,
         LibrarySpoke,

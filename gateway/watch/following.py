@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.values import Instant
 
-from .events import SourceBack, SourceGone, SourceListRefused
+from .events import SourceBack, SourceGone, SourceListRefused, TokenListLapsed
 from .logs import EventLog
 
 if TYPE_CHECKING:
@@ -140,6 +140,44 @@ class FollowWatch:
     def follower_failed(self, source: IssuerId, failure: Exception) -> None:  # noqa: ARG002
         """Tell of a fault of ours: the type and our own frames."""
         self._log.unhandled("loop", failure)
+
+
+class TokenListWatch:
+    """Told of plain lists by gateway/follow (its `TokenListObserver`). Each counts under its issuer as the source."""
+
+    def __init__(self, metrics: FollowMetrics, log: EventLog) -> None:
+        self._metrics = metrics
+        self._log = log
+        self._refused: set[ListName] = set()
+
+    def taken(self, name: ListName, capacity: int, token_bytes: int) -> None:  # noqa: ARG002
+        """Count a newer list."""
+        self._metrics.snapshot(name.issuer)
+        self._came(name)
+
+    def unchanged(self, name: ListName) -> None:
+        """Show that the issuer answers."""
+        self._came(name)
+
+    def refused(self, name: ListName, refusal: StrEnum, detail: str) -> None:  # noqa: ARG002
+        """Count what was not taken; tell it once, until the issuer's list is taken again."""
+        self._metrics.refused(name.issuer)
+        self._metrics.connected(name.issuer, connected=False)
+        if name not in self._refused:
+            self._refused.add(name)
+            self._log.emit(SourceListRefused(name.issuer, name.issuer, name.uri, refusal.value))
+
+    def lapsed(self, name: ListName) -> None:
+        """Tell that a list says nothing any more."""
+        self._log.emit(TokenListLapsed(name.issuer, name.uri))
+
+    def follower_failed(self, name: ListName, failure: Exception) -> None:  # noqa: ARG002
+        """Tell of a fault of ours: the type and our own frames."""
+        self._log.unhandled("loop", failure)
+
+    def _came(self, name: ListName) -> None:
+        self._refused.discard(name)
+        self._metrics.connected(name.issuer, connected=True)
 
 
 class WatchMetrics:

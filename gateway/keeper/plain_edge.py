@@ -1,0 +1,123 @@
+"""The HTTPS edge for enrolled clients that know plain Token Status Lists: lists as tokens, signed by this gateway.
+
+Source: IETF Token Status List, sections 5.1, 8 and 13.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gateway.changes import ListName
+from gateway.config import Config
+from gateway.formats import status_list, status_list_jwt
+from gateway.loading import StartRefused
+from gateway.publishing.ledger import Ledger
+from gateway.values import Instant, IssuerId
+from gateway.web.peers import LOOPBACK, TlsUnusable, mutual_tls
+from gateway.web.server import Answered, Failed, HttpServer
+from gateway.web.status_lists import StatusListPages
+from gateway.web.token_files import Made, TokenFiles
+from keys.signer import Signer
+
+if TYPE_CHECKING:
+    import ssl
+
+    from gateway.publishing.snapshot import ListSnapshot
+
+FOLDER: Final = "tokens"
+TTL_S: Final = 60
+"""How long a client may keep a list before she asks again."""
+
+LIFETIME_S: Final = 900
+"""Seconds after which a token says nothing any more: as long as a list may be old here, unless configured otherwise."""
+
+_BITS: Final = 4
+_LEVEL: Final = 6
+_PIECE: Final = 1 << 20
+
+
+class PlainEdge:
+    """Serves all lists of a ledger. Make, start and stop it in the same event loop."""
+
+    def __init__(self, config: Config, ledger: Ledger, signer: Signer, *, answered: Answered, failed: Failed) -> None:
+        """Take what is served and who signs. Raises: StartRefused if the TLS files cannot be used."""
+        if config.status is None or config.status.http_listen is None:
+            raise ValueError("no status.http_listen")
+        self._listen = config.status.http_listen
+        self._folder = config.status.directory
+        self._ledger = ledger
+        self._signer = signer
+        self._issuer = IssuerId(config.status.issuer)
+        self._tls = _tls(config)
+        self._tokens = TokenFiles(self._folder / FOLDER, self._make, failed=failed)
+        pages = StatusListPages(
+            lists=ledger.heads,
+            tokens=self._tokens,
+            enrolled=enrolled(config),
+            base=f"https://{self._listen}",
+            ttl_s=TTL_S,
+        )
+        self._server = HttpServer(pages, answered=answered, failed=failed)
+
+    async def start(self) -> int:
+        """Listen, and return the port. Raises: StartRefused if the address cannot be had."""
+        try:
+            return await self._server.start(self._listen.host, self._listen.port, self._tls)
+        except OSError as refused:
+            why = refused.strerror or "cannot listen"
+            raise StartRefused("status", "status.http_listen", str(self._listen), why) from None
+
+    async def stop(self) -> None:
+        """Stop listening; end what is being made."""
+        await self._server.stop()
+        await self._tokens.close()
+
+    async def _make(self, name: tuple[str, str], path: Path) -> Made:
+        """Write the token of a list as it stands."""
+        with await self._ledger.snapshot(ListName(IssuerId(name[0]), name[1]), self._folder) as snapshot:
+            await asyncio.to_thread(self._write, snapshot, path)
+            return Made(snapshot.head.number, snapshot.head.digest)
+
+    def _write(self, snapshot: ListSnapshot, path: Path) -> None:
+        head = snapshot.head
+        token = status_list_jwt.write(
+            uri=head.name.uri,
+            bits=_BITS,
+            packed=status_list.pack(_pieces(snapshot.path), level=_LEVEL),
+            issue_time=head.issued,
+            expire_time=Instant(head.issued + LIFETIME_S),
+            ttl=TTL_S,
+            issuer=self._issuer,
+            key_id=self._signer.key_id,
+            algorithm=self._signer.algorithm,
+            sign=self._signer.sign,
+        )
+        path.write_bytes(token)
+
+
+def enrolled(config: Config) -> Callable[[str], bool]:
+    """Return who may have lists: by name of certificate; in plaintext development, this machine."""
+    status = config.status
+    names: Collection[str] = frozenset() if status is None else frozenset(status.enrolled)
+    if config.grpc.insecure_plaintext_on_loopback:
+        names = {*names, LOOPBACK}
+    return lambda name: name in names
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as raw:
+        while piece := raw.read(_PIECE):
+            yield piece
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    tls = config.grpc.tls
+    if tls is None:
+        return None
+    try:
+        return mutual_tls(tls.certificate_file, tls.key_file, tls.client_ca_file)
+    except TlsUnusable as unusable:
+        raise StartRefused("status", "grpc.tls", "", str(unusable)) from None
