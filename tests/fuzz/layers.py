@@ -205,7 +205,8 @@ def _jwt_of_list(payload: bytes, new: bytes) -> bytes:
 
 
 def _list_of_cwt(payload: bytes) -> bytes:
-    return bytes(cbor2.loads(payload)[65_533]["lst"])
+    places = cbor2.loads(payload)[65_533]["lst"]
+    return places if isinstance(places, bytes) else b""
 
 
 def _cwt_of_list(payload: bytes, new: bytes) -> bytes:
