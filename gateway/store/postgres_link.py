@@ -22,7 +22,7 @@ from .migrations import StoreUnfit
 SCHEMA: Final = "hcgw"
 """Where all tables of ours are."""
 
-LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError)
+LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
 """Everything that a server or the way to it does to us."""
 
 _UNFIT: Final = ("28", "3D", "3F", "42")
