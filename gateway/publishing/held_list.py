@@ -16,6 +16,7 @@ Whoever calls a method that writes has the list to herself (lane.py).
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.changes import BatchDigest, ListHead, ListName, StatusBatch, StoreDegraded
@@ -27,7 +28,7 @@ from .check import head_after
 from .means import Means
 from .observer import SetAside, Source
 from .replay import Unfit, fitting, has_group, replay
-from .settings import READ_BYTES
+from .settings import READ_BYTES, WARM_S
 from .subscriptions import Applied
 
 
@@ -46,6 +47,7 @@ class HeldList:
         self.changed: bool | None = None
         """Whether it has had a group; None: not known, look into the log."""
         self._means = means
+        self._warm_until = 0.0
         self._behind = False  # the file holds less than `head` says
         self._disk = asyncio.Lock()  # the file is not replaced while a thread works on it
 
@@ -228,11 +230,26 @@ class HeldList:
             self.changed = await has_group(self._means, self.name, self.base)
         return self.changed
 
-    def distrust(self) -> None:
-        """Let readers find no list here until a snapshot was taken over: its issuer says that it reads otherwise."""
+    async def distrust(self) -> None:
+        """Let readers find no list here until a snapshot was taken over: its issuer says that it reads otherwise.
+
+        The file goes, so that no restart shows it again. Raises: StoreDegraded.
+        """
         if self.file is not None:
             self.file.hide()
         self._lose(SetAside.DISTRUSTED)
+        await self.drop()
+
+    async def warm(self) -> None:
+        """Bring the file into memory, unless that was done a moment ago or a thread works on it: then it is slower."""
+        now = asyncio.get_running_loop().time()
+        if self.file is None or self._disk.locked() or now < self._warm_until:
+            return
+        async with self._disk:
+            file = self.file
+            self._warm_until = now + WARM_S
+            with suppress(OSError):
+                await asyncio.to_thread(file.warm)
 
     async def _write_above_mark(self, file: WritableList, head: ListHead) -> None:
         """Write what the log has above the file's checkpoint; the list is known up to `head`. Raises: StoreDegraded."""

@@ -25,7 +25,7 @@ from .held_list import HeldList
 from .job import Accepted, Job, logged_of, settle, settle_all
 from .means import Means
 from .observer import Source
-from .settings import MOST_BYTES_IN_ROUND, MOST_IN_ROUND, WARM_CHANGES
+from .settings import MOST_BYTES_IN_ROUND, MOST_IN_ROUND, STALL_S, WARM_CHANGES
 
 T = TypeVar("T")
 
@@ -258,15 +258,14 @@ class Lane:
 
     async def _append(self, logged: Sequence[LoggedBatch], changes: int) -> None:
         """Put batches into the log; meanwhile a list that much will be written to comes into memory."""
-        file = self.held.file
-        if file is None or changes < WARM_CHANGES:
-            await self._means.health.tried(self._means.log.append(logged))
-            return
-        warming = asyncio.create_task(asyncio.to_thread(file.warm))
+        means = self._means
+        warming = asyncio.create_task(self.held.warm()) if changes >= WARM_CHANGES else None
+        stalled = asyncio.get_running_loop().call_later(STALL_S, means.health.failed, "the log does not answer")
         try:
-            await self._means.health.tried(self._means.log.append(logged))
+            await means.health.tried(means.log.append(logged))
         finally:
-            with suppress(OSError):  # then it is slower
+            stalled.cancel()
+            if warming is not None:
                 await warming
 
     async def _give_way(self, group: list[Job]) -> None:

@@ -89,11 +89,6 @@ class Ledger:
         """Whether nothing can be acknowledged now."""
         return self._means.health.degraded
 
-    @property
-    def due(self) -> asyncio.Event:
-        """Set once so much has changed that the next checkpoint should not wait; `checkpoint` clears it."""
-        return self._means.due
-
     def heads(self) -> tuple[ListHead, ...]:
         """Return how far each list is held, closed ones too, by name. Lists that need a snapshot are not among them."""
         lanes = sorted(self._lanes.items())
@@ -140,6 +135,8 @@ class Ledger:
             self._lanes[row.name] = self._begun.pop(row.name)
         means.health.well()
         self._start(self._listen())
+        self._start(self._warm())
+        self._start(self._save_when_due())
 
     async def submit(self, signed: SignedBatch, at: Instant) -> Accepted:
         """Take a batch, from its issuer or from whoever handed it on. Durable and visible on return.
@@ -154,6 +151,7 @@ class Ledger:
             keys = signing_keys(batch.name.issuer, signed, self._trust(), at)
             proven = batch.name.issuer
             self._refuse_if_closed()
+            self._means.health.refuse()
             done: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
             return await self._lane(batch.name).submit(Job(signed, batch, signed.digest, len(keys), at, done))
         except BatchRefused as refused:
@@ -217,15 +215,11 @@ class Ledger:
     async def distrust(self, name: ListName) -> None:
         """Let nobody read a list until a snapshot of it was adopted: what is held is not what its issuer holds.
 
-        For a follower that is told DIGEST_MISMATCH for a batch which others took.
+        For a follower that is told DIGEST_MISMATCH for a batch which others took. Raises: StoreDegraded.
         """
         lane = self._lanes.get(name)
         if lane is not None and lane.held.head is not None and lane.held.whole:
-
-            async def hidden() -> None:
-                lane.held.distrust()
-
-            await lane.alone(hidden)
+            await lane.alone(lane.held.distrust)
 
     async def probe(self) -> None:
         """While the store is degraded, try whether it works again; then hold what it holds. Raises nothing."""
@@ -249,6 +243,7 @@ class Ledger:
             await asyncio.wait(self._tasks)
         for lane in tuple(self._lanes.values()):
             await lane.ended()
+        await self._upkeep.ended()
         with suppress(StoreDegraded):
             await self.checkpoint()
         self._means.subscriptions.close()
@@ -284,6 +279,19 @@ class Ledger:
             self._means.observer.ledger_failed(failed)
         finally:
             self._catching_up.discard(name)
+
+    async def _warm(self) -> None:
+        """Bring all lists into memory after a start: one pass each, instead of a page at a time while batches wait."""
+        for lane in tuple(self._lanes.values()):
+            await lane.held.warm()
+
+    async def _save_when_due(self) -> None:
+        """Write a checkpoint whenever so much has changed that a restart would take long."""
+        while True:
+            await self._means.due.wait()
+            with suppress(StoreDegraded):
+                await self.checkpoint()
+            self._means.due.clear()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

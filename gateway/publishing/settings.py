@@ -20,6 +20,13 @@ WARM_CHANGES: Final = 512
 """A batch of so many brings its list into memory first, in one pass: cold pages one by one take longer from here on."""
 
 
+WARM_S: Final = 60.0
+"""Seconds for which a list that was brought into memory is taken to be there."""
+
+STALL_S: Final = 3.0
+"""Seconds after which a log that does not answer is declared as failing; what waits for it is told the truth later."""
+
+
 class LedgerRefused(ValueError):
     """Lists cannot be held like this. The text is for the operator; it names an option."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 
 from gateway.changes import ListName, StoreDegraded
@@ -22,24 +22,44 @@ class Upkeep:
         self._lane_of = lane_of
         self._lanes = lanes
         self._busy = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pruned: Instant | None = None
 
     async def probe(self) -> None:
         """While the store is degraded, try whether it works again; then hold what it holds. Raises nothing."""
-        means = self._means
-        if not means.health.degraded or self._busy.locked():
-            return
-        async with self._busy:
+        if self._means.health.degraded and not self._busy.locked():
             with suppress(StoreDegraded):
-                await means.log.check()
-                await self._compare_with_log()
-                means.health.well()
+                await self._to_its_end(self._probe())
 
     async def checkpoint(self) -> None:
-        """Do what `Ledger.checkpoint` says. Raises: StoreDegraded."""
+        """Do what `Ledger.checkpoint` says, to its end even if the caller goes away. Raises: StoreDegraded."""
+        if not self._means.health.degraded and not self._busy.locked():
+            await self._to_its_end(self._checkpoint())
+
+    async def ended(self) -> None:
+        """Return when nothing is under way."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
+    async def _to_its_end(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._has_ended)
+        await asyncio.shield(task)
+
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has it
+
+    async def _probe(self) -> None:
+        async with self._busy:
+            await self._means.log.check()
+            await self._compare_with_log()
+            self._means.health.well()
+
+    async def _checkpoint(self) -> None:
         means = self._means
-        if means.health.degraded or self._busy.locked():
-            return
         async with self._busy:
             loop = asyncio.get_running_loop()
             begun, unsaved = loop.time(), means.unsaved
