@@ -81,14 +81,14 @@ class TokenListHttp:
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
-    async def fetch(self, tag: str | None) -> FetchedToken | None:
-        """Return the list, or None if it is still the one that `tag` names.
+    async def fetch(self, tag: str | None, time_limit_s: float) -> FetchedToken | None:
+        """Return the list, or None if it is still the one that `tag` names. All of it takes no longer than its time.
 
         Raises: TokenListRefused with UNREACHABLE, TIMED_OUT, BAD_STATUS, WRONG_MEDIA_TYPE, COMPRESSED or TOO_LARGE.
         """
         headers = _HEADERS if tag is None else {**_HEADERS, "If-None-Match": tag}
         try:
-            async with asyncio.timeout(self._source.time_limit_s):
+            async with asyncio.timeout(time_limit_s):
                 outcome = await self._get(headers)
         except TimeoutError:
             outcome = TokenListRefused(TokenListRefusal.TIMED_OUT)

@@ -41,6 +41,7 @@ LEAST_PAUSE_S: Final = 10.0
 MOST_PAUSE_S: Final = 86_400.0
 USUAL_PAUSE_S: Final = 300.0
 MOST_BACKOFF_S: Final = 600.0
+_LEAST_TIME_S: Final = 1.0
 _EARLY: Final = 0.1
 """The part of a pause that chance may take off."""
 
@@ -92,11 +93,14 @@ class TokenListFollower:
     async def refresh(self) -> float:
         """Fetch the list once, and return after how many seconds to do so again.
 
-        1. fetch, judge and hand on; or take note why not
-        2. let what is held lapse, if its time is over
-        3. the pause, which ends no later than what is held
+        1. let what is held lapse, if its time is over: whoever keeps the follower waiting does not keep that up
+        2. fetch, judge and hand on; or take note why not
+        3. as 1, for the time may have gone by meanwhile
+        4. the pause, which ends no later than what is held
         """
         # 1
+        await self._time_left()
+        # 2
         try:
             await self._follow()
             self._failures = 0
@@ -104,23 +108,32 @@ class TokenListFollower:
         except TokenListRefused as refused:
             self._observer.refused(self._source.name, refused.refusal, refused.detail)
             pause = self._backoff()
-        # 2
-        held, at = self._sink.held(self._source.name), self._clock()
-        if held is None or held.expires is None:
-            return pause
-        if held.expires <= at:
-            await self._sink.lapse(self._source.name)
-            if self._lapsed != held.issued:
-                self._lapsed = held.issued
-                self._observer.lapsed(self._source.name)
-            return pause
         # 3
-        return min(pause, max(held.expires - at, 1.0))
+        left = await self._time_left()
+        # 4
+        return pause if left is None else min(pause, left)
 
     async def close(self) -> None:
         """Close the connection, and remove what has come and was not taken."""
         await self._http.close()
         self._words.unlink(missing_ok=True)
+
+    async def _time_left(self) -> float | None:
+        """Return for how long what is held may still be said, at least a second; None if it has no end, or is over.
+
+        Lets it lapse if it is over.
+        """
+        name = self._source.name
+        held, at = self._sink.held(name), self._clock()
+        if held is None or held.expires is None:
+            return None
+        if held.expires > at:
+            return max(held.expires - at, _LEAST_TIME_S)
+        if self._lapsed != held.issued:
+            await self._sink.lapse(name)
+            self._lapsed = held.issued
+            self._observer.lapsed(name)
+        return None
 
     async def _refresh_or_tell(self) -> float:
         try:
@@ -132,7 +145,10 @@ class TokenListFollower:
     async def _follow(self) -> None:
         name = self._source.name
         held = self._sink.held(name)
-        fetched = await self._http.fetch(self._tag if held is not None else None)
+        limit, left = self._source.time_limit_s, await self._time_left()
+        fetched = await self._http.fetch(
+            self._tag if held is not None else None, limit if left is None else min(limit, left)
+        )
         if fetched is None:
             self._observer.unchanged(name)
             return

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.changes import ListName, StoreDegraded, Word
+from gateway.follow.token_list_fetch import TokenListHttp
 from gateway.follow.token_list_source import PLAIN, SourceInvalid, TokenListRefusal, TokenListSource
 from gateway.follow.token_lists import MOST_BACKOFF_S, TokenListFollower
 from gateway.formats.status_list import pack
@@ -246,10 +247,9 @@ async def test_an_older_list_is_refused_also_after_a_restart_and_after_it_lapsed
     world.clock.advance(3_600)
     follower = world.follow()
     await follower.refresh()
-    assert [what for what, _ in world.watched.told[-2:]] == ["refused", "lapsed"]
-    assert world.watched.told[-2] == ("refused", R.ROLLED_BACK)
+    assert world.watched.told[-2:] == [("lapsed", None), ("refused", R.ROLLED_BACK)]
     await world.follow().refresh()
-    assert world.watched.told[-2] == ("refused", R.ROLLED_BACK)
+    assert world.watched.told[-2:] == [("lapsed", None), ("refused", R.ROLLED_BACK)]
     assert world.kept.words() is None
 
 
@@ -268,6 +268,33 @@ async def test_a_list_past_its_end_lapses_though_its_site_says_that_nothing_is_n
     world.site.manner, world.site.token, world.site.tag = Manner.WELL, token(at=world.clock.now), '"2"'
     await follower.refresh()
     assert world.kept.words() is not None
+
+
+async def test_a_site_that_hangs_does_not_keep_up_a_list_that_is_over(world: World) -> None:
+    await world.follow().refresh()
+    world.site.manner = Manner.HANG
+    world.clock.advance(3_600)
+    follower = world.follow(time_limit_s=0.05)
+    await follower.refresh()
+    assert world.watched.told[-2:] == [("lapsed", None), ("refused", R.TIMED_OUT)]
+    assert world.kept.words() is None
+
+
+async def test_a_fetch_takes_no_longer_than_what_is_held_may_be_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+    follower = world.follow()
+    await follower.refresh()
+
+    async def fetch(_: TokenListHttp, tag: str | None, time_limit_s: float) -> None:
+        limits.append(time_limit_s)
+
+    monkeypatch.setattr(TokenListHttp, "fetch", fetch)
+    for advance in (0, 3_585, 14.5, 0.5):
+        world.clock.advance(advance)
+        await follower.refresh()
+    assert limits == [30.0, 15.0, 1.0, 30.0]
 
 
 SITES = [
