@@ -1,6 +1,7 @@
 """What must survive: the log of signed batches, in SQLite or in PostgreSQL behind one interface.
 
 - `change_log.py`           the interface
+- `open.py`                 which store: its address, and the store behind it
 - `numbering.py`            what may follow what in a list: both stores' rules
 - `sqlite_log.py`           the log in a SQLite file (`sqlite_schema.py`, `sqlite_statements.py`)
 - `group_commit.py`         its one writing thread: who comes at one time shares one commit

@@ -26,7 +26,7 @@ from .group_commit import CHECKPOINT_PAGES, THE_JOBS_OWN, GroupCommit
 from .inspection import Tally
 from .migrations import Dialect, StoreUnfit, missing, shipped
 from .numbering import refuse_malformed, refuse_not_anew
-from .sqlite_schema import applied, connect, create, degraded, migrate, sync_folder
+from .sqlite_schema import applied, connect, create, degraded, migrate, opening, sync_folder
 
 STALL_S: Final = 5.0
 """How long an append may wait for its turn before the disk is said to hang."""
@@ -69,7 +69,7 @@ class SqliteLog:
                 writer.close()
                 raise
 
-        writer, reader = await _in_thread(opened)
+        writer, reader = await asyncio.to_thread(opening, opened)
         log = cls(reader, GroupCommit(writer, stall_s=stall_s, checkpoint_pages=checkpoint_pages))
         await log._sweep()  # what a crash left
         return log
@@ -93,7 +93,7 @@ class SqliteLog:
                 raise
             return reader
 
-        return cls(await _in_thread(opened), None)
+        return cls(await asyncio.to_thread(opening, opened), None)
 
     async def append(self, batches: Sequence[LoggedBatch]) -> None:
         """Put all of them into the log, durably, or none. Raises: NumberTaken, StoreDegraded."""
@@ -187,13 +187,3 @@ class SqliteLog:
             raise
         except (apsw.Error, OSError) as failed:
             raise degraded(failed) from None
-
-
-async def _in_thread(run: Callable[[], T]) -> T:
-    """Open something. Raises: StoreUnfit, StoreDegraded."""
-    try:
-        return await asyncio.to_thread(run)
-    except apsw.NotADBError:
-        raise StoreUnfit("the file is no SQLite database") from None
-    except (apsw.Error, OSError) as failed:
-        raise degraded(failed) from None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import apsw
 
@@ -27,6 +27,8 @@ _MOST_WAL_BYTES: Final = 64 << 20
 """What the WAL is cut down to once it was longer."""
 _CACHE_KIB: Final = 16_384
 """Of a writer: so that a large group is not spilled before its commit."""
+
+T = TypeVar("T")
 
 
 def connect(path: Path, *, vfs: str | None = None, writes: bool) -> apsw.Connection:
@@ -109,6 +111,16 @@ def applied(db: apsw.Connection) -> dict[int, str]:
     if not db.pragma("application_id"):
         return {}
     return dict(cast("Iterator[tuple[int, str]]", db.execute("SELECT number, digest FROM schema_migrations")))
+
+
+def opening(run: Callable[[], T]) -> T:
+    """Open a file. Raises: StoreUnfit, StoreDegraded."""
+    try:
+        return run()
+    except apsw.NotADBError:
+        raise StoreUnfit("the file is no SQLite database") from None
+    except (apsw.Error, OSError) as failed:
+        raise degraded(failed) from None
 
 
 def degraded(failed: BaseException) -> StoreDegraded:

@@ -53,7 +53,7 @@ TABLE = {
     "gateway.lines": Row((), ()),
     "gateway.sealed": Row((), ()),
     "gateway.held": Row((*WORDS, "gateway.status.words"), ()),
-    "gateway.store": Row(WORDS, ("apsw", "asyncpg")),
+    "gateway.store": Row((*WORDS, "keys.own_files"), ("apsw", "asyncpg")),
     "gateway.publishing": Row(
         (*WORDS, "gateway.status.words", "gateway.trust", "gateway.held", "gateway.store.change_log", "keys"), ()
     ),
