@@ -119,6 +119,8 @@ def opening(run: Callable[[], T]) -> T:
         return run()
     except apsw.NotADBError:
         raise StoreUnfit("the file is no SQLite database") from None
+    except apsw.CorruptError:
+        raise StoreUnfit("the file is damaged") from None
     except (apsw.Error, OSError) as failed:
         raise degraded(failed) from None
 

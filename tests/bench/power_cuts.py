@@ -23,6 +23,7 @@ from random import Random
 
 from gateway.changes import ListName, StoreDegraded
 from gateway.store.change_log import LoggedBatch
+from gateway.store.migrations import StoreUnfit
 from gateway.store.sqlite_log import SqliteLog
 from gateway.values import Instant
 from tests.conftest import NOON
@@ -148,7 +149,10 @@ async def _prune(log: SqliteLog, disk: Disk, random: Random, told: Told) -> None
 
 async def _look(path: Path, told: Told) -> Found:
     found = Found()
-    log = await SqliteLog.open(path)
+    try:
+        log = await SqliteLog.open(path)
+    except (StoreDegraded, StoreUnfit):
+        return Found(lost=len(told.acknowledged), unsound=1)
     try:
         found.unsound += bool(await log.faults())
         rows = {row.name: row for row in await log.lists()}

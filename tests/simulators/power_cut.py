@@ -133,6 +133,10 @@ class Disk(apsw.VFS):
         """Let the first sync from a step on fail, once."""
         self._fail_once = (step, Fault.EIO)
 
+    def mend(self) -> None:
+        """Let the disk work again after a cut, as if it had only failed for a while."""
+        self._cut_at, self._off = None, False
+
     def fail(self, what: str, fault: Fault | None) -> None:
         """Let every `write`, `sync` or `truncate` fail from now on, or (None) none any more."""
         with self._lock:
