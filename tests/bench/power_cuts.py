@@ -87,7 +87,10 @@ async def cut_once(seed: int, folder: Path) -> Found:
     finally:
         disk.close()
     found = Found(1, len(told.acknowledged), len(told.acknowledged) if fails else 0)
-    found.add(await _look(folder / "after" / FILE, told))
+    try:
+        found.add(await _look(folder / "after" / FILE, told))
+    except (StoreDegraded, StoreUnfit):
+        found.add(Found(lost=len(told.acknowledged), unsound=1))
     return found
 
 
@@ -149,10 +152,7 @@ async def _prune(log: SqliteLog, disk: Disk, random: Random, told: Told) -> None
 
 async def _look(path: Path, told: Told) -> Found:
     found = Found()
-    try:
-        log = await SqliteLog.open(path)
-    except (StoreDegraded, StoreUnfit):
-        return Found(lost=len(told.acknowledged), unsound=1)
+    log = await SqliteLog.open(path)
     try:
         found.unsound += bool(await log.faults())
         rows = {row.name: row for row in await log.lists()}
