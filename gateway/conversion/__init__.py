@@ -6,6 +6,7 @@
 - `bindings.py`    which original each place stands for, until the converted code ends
 - `heard.py`       what a new look at an original says of the codes that were made from it
 - `recheck.py`     the task that looks at the originals again
+- `publishing.py`  shows the own list to others, as signed batches; `mirror.py`: how far they hold it
 - `observer.py`    the seam through which gateway/watch counts
 
 Never better: the state is the original's, and can only get worse. Never longer-lived: the end is the original's, or

@@ -107,8 +107,8 @@ class Converter:
         self.signer: Signer = BriefSigner(signer)
         """Whose codes they are: what the trust snapshot and the published key set must hold."""
         self._observer = observer or NobodyObserves()
-        self._register = StatusRegister(settings.status_uri)
-        self.bindings = Bindings(self._register, settings, self._observer)
+        self.register = StatusRegister(settings.status_uri)
+        self.bindings = Bindings(self.register, settings, self._observer)
         self._refuse_names_without_room()
 
     def convert(self, decision: Decision, original: bytes, *, division: DivisionCode, at: Instant) -> Converted | None:

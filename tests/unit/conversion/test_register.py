@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 from gateway.conversion import register
-from gateway.conversion.register import MAX_GIVEN, PLACES, WORDS, RegisterFull, StatusRegister
+from gateway.conversion.register import MAX_GIVEN, PLACES, RegisterFull, StatusRegister
 from gateway.formats.native_claims import NativeClaims, check_claims
+from gateway.status.words import WORDS
 from gateway.values import CodeState, StatusPointer
 
 BASE = "https://interop.zhejiang.example/status"

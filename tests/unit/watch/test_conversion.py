@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from gateway.conversion.observer import ConversionObserver, ConversionOutcome, RecheckOutcome
-from gateway.conversion.register import WORDS
+from gateway.status.words import WORDS
 from gateway.values import CodeState, Instant
 from gateway.watch.conversion import MARKS, OUTCOMES, RECHECKS, ConversionWatch
 from gateway.watch.logs import EventLog
