@@ -160,7 +160,7 @@ class Keeper:
         if self._watching is not None:
             self._watching.start()
         work: list[Coroutine[object, object, None]] = [
-            self._checkpoints(),
+            self._again_and_again(self._status.checkpoint_s, ledger.checkpoint),
             self._again_and_again(PROBE_S, ledger.probe),
             *(follower.run() for follower in self._gateway_followers()),
             *(follower.run() for follower in self._token_list_followers()),
@@ -226,22 +226,13 @@ class Keeper:
     def _failed(self, failure: BaseException) -> None:
         self._log.unhandled("http", failure)
 
-    async def _checkpoints(self) -> None:
-        """Write a checkpoint when it is time, or when much has changed."""
-
-        async def due() -> None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.ledger.due.wait(), self._status.checkpoint_s)
-            with suppress(StoreDegraded):
-                await self.ledger.checkpoint()
-
-        await self._again_and_again(0.0, due)
-
     async def _again_and_again(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(every_s)
             try:
                 await work()
+            except StoreDegraded:
+                pass  # it is declared, and tried again
             except Exception as failure:  # noqa: BLE001 one turn that fails must not be the last one
                 self._log.unhandled("loop", failure)
 
