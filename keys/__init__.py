@@ -13,6 +13,6 @@ From a list to an answer:
 - `revocation.py`      lists of revoked ids, carried, not judged
 
 Beside them: `signer.py` (the gateway's own keys), `rsa_files.py` (those that old systems want), `own_files.py` (which
-files may hold them), `permutation.py` (how an issuer gives out the indices of a status list), `importing.py` and `vci.py`
-(building trust lists), `anchors/` (public anchors with their provenance). Never a private key in a file of this package.
+files may hold them), `permutation.py` (how an issuer gives out the indices of a list), `importing.py` and `vci.py`
+(building trust lists), `anchors/` (public anchors with their provenance). Never a private key in a file here.
 """
