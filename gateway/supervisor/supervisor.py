@@ -94,7 +94,10 @@ class Supervisor:
             await self._open()
             await self._start_all()
         except BaseException:
-            await self._close(patience_s=self._settings.patience.beyond_grace_s)
+            try:
+                await self._end_all(self._settings.patience.beyond_grace_s)
+            finally:
+                await self._release()
             raise
         await self._look()
         settings = self._settings
@@ -120,16 +123,19 @@ class Supervisor:
         self._draining = True
         self._log.emit(Draining(self._settings.lame_duck_s, self._settings.grace_s))
         self._pages.draining = True
-        await self._look()
         settings = self._settings
-        await self._close(settings.lame_duck_s + settings.grace_s + settings.patience.beyond_grace_s)
+        try:
+            await self._look()
+            await self._end_all(settings.lame_duck_s + settings.grace_s + settings.patience.beyond_grace_s)
+        finally:
+            await self._release()
         self._log.emit(Stopped(round(asyncio.get_running_loop().time() - self._began, 3)))
 
     async def _open(self) -> None:
         settings = self._settings
         # HTTP first: it tells of the start too.
-        http = HttpServer(self._pages_of_now(), answered=self._answered, failed=self._failed)
         try:
+            http = HttpServer(self._pages_of_now(), answered=self._answered, failed=self._failed)
             self._resources.push_async_callback(http.stop)
             self.http_port = await http.start(settings.http_host, settings.http_port)
         except OSError as refused:
@@ -186,16 +192,17 @@ class Supervisor:
         except OSError as refused:
             raise SupervisionRefused(None, "", refused.strerror or "cannot start a process") from None
 
-    async def _close(self, patience_s: float) -> None:
-        try:
-            if self._looking is not None:
-                self._looking.cancel()
-            for role in (Role.WORKER, Role.KEEPER):
-                await asyncio.gather(*(guard.drain(patience_s) for guard in self._of(role)))
-        finally:
-            for guard in self._guards:
-                guard.kill()
-            await self._resources.aclose()
+    async def _end_all(self, patience_s: float) -> None:
+        for role in (Role.WORKER, Role.KEEPER):
+            await asyncio.gather(*(guard.drain(patience_s) for guard in self._of(role)))
+
+    async def _release(self) -> None:
+        """Kill what still runs, and let go of all else."""
+        for guard in self._guards:
+            guard.kill()
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._resources.aclose()
 
     def _of(self, role: Role) -> list[Guard]:
         return [guard for guard in self._guards if guard.terms.post.role is role]

@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
 """How long a test waits for something that must happen. Reached only if it does not."""
 
+INSTANCE = "under-test"
 GUIZHOU = "https://health.guizhou.test"
 
 
@@ -54,7 +55,7 @@ class Site:
         self.write_trust(sequence=1)
         self.config.write_text(
             """
-            service = { environment = "test", instance = "under-test" }
+            service = { environment = "test", instance = "INSTANCE" }
             http = { listen = "127.0.0.1:0" }
             trust = { lists = ["trust.json"] }
             policy = { directory = "policy" }
@@ -66,7 +67,7 @@ class Site:
             insecure_plaintext_on_loopback = true
             lame_duck_s = 0.2
             grace_s = 5
-            """
+            """.replace("INSTANCE", INSTANCE)
         )
 
     def write_trust(self, *, sequence: int, expires_in_s: float = 86_400.0, **overrides: object) -> None:
@@ -173,14 +174,14 @@ class Gateway(Edges):
         for line in stream:
             self.stderr += line
 
-    def wait_for(self, name: str) -> dict[str, Any]:
-        """Return the next event of this name; fails if it does not come in time or the output ends."""
+    def wait_for(self, name: str, **its: object) -> dict[str, Any]:
+        """Return the next event of this name and fields; fails if it does not come in time or the output ends."""
         end = time.monotonic() + PATIENCE_S
         while True:
             found = self._fresh.get(timeout=max(0.01, end - time.monotonic()))
             assert found is not None, f"the gateway ended before {name}: {self.stdout!r} {self.stderr!r}"
             self.events.append(found)
-            if found["event"] == name:
+            if found["event"] == name and its.items() <= found.items():
                 return found
 
     def signal(self, number: signal.Signals) -> None:
@@ -247,7 +248,7 @@ def running(site: Site, *settings: str, **environment: str) -> Iterator[Gateway]
     """Give a gateway that serves; end it afterwards, whatever happened."""
     gateway = start(site, *settings, **environment)
     try:
-        serving = gateway.wait_for("serving")
+        serving = gateway.wait_for("serving", instance=INSTANCE)  # of several processes: the supervisor's word
         gateway.grpc, gateway.http = serving["grpc"], serving["http"]
         yield gateway
     finally:
