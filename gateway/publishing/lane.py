@@ -127,6 +127,9 @@ class Lane:
                 continue  # she has gone, and nothing was begun
             changed = any(before.batch.groups for before in group)
             try:
+                if not group and (head is None or job.batch.number > head.number + 1):
+                    await self.held.catch_up()  # another process may have appended what lies between
+                    head = self.held.head
                 repeated = await self._judge(job, head, changed=changed)
             except (BatchRefused, StoreDegraded) as refused:
                 settle(job, refused)

@@ -50,6 +50,8 @@ class MemoryLog:
         self.commits_unseen = False
         """The next append is committed, and its caller is told that it failed."""
         self.gate: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
+        """Set once an append waits at the gate."""
         self.appends: list[tuple[LoggedBatch, ...]] = []
         self.reads = 0
         self._news: asyncio.Queue[ListName] = asyncio.Queue()
@@ -61,6 +63,7 @@ class MemoryLog:
     async def append(self, batches: Sequence[LoggedBatch]) -> None:
         await asyncio.sleep(0)
         if self.gate is not None:
+            self.waiting.set()
             await self.gate.wait()
         self._refuse()
         self.shared.append(batches)
