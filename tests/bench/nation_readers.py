@@ -15,16 +15,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import TypeAlias
 
 from gateway.held.mapped_lists import MappedLists
 from gateway.status.words import STATES
-from gateway.values import CodeState, StatusPointer
+from gateway.values import IssuerId, StatusPointer
 
 from .codes import AT
 
-LOOK_UPS = 200_000
-"""Pointers made for each round: none is looked up twice, so nothing of one helps with another."""
+LOOK_UPS = 20_000
+"""Pointers made for each round: none is looked up twice, so nothing of one helps with another. So few that reading them
+costs no more than it does of a code that was just read."""
+
+Asked: TypeAlias = tuple[IssuerId, StatusPointer]
 
 _PAGE = 4096
 
@@ -39,6 +43,13 @@ class Readers:
     def pids(self) -> list[int]:
         """Of the readers."""
         return [process.pid for process in self._processes]
+
+    def look_ups(self) -> tuple[float, float]:
+        """Return how many look-ups all do together a second, and each a second of CPU time, at random places."""
+        self.tell("prepare")
+        answers = self.tell("look_up")
+        look_ups = len(answers) * LOOK_UPS
+        return look_ups / max(each["seconds"] for each in answers), look_ups / sum(each["cpu"] for each in answers)
 
     def tell(self, word: str) -> list[dict[str, float]]:
         """Return what each answers."""
@@ -104,52 +115,52 @@ def _kilobytes(text: str) -> dict[str, int]:
     return {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
 
 
-def _touch(lists: MappedLists) -> dict[str, float]:
+def _touch(lists: MappedLists, _: list[Asked]) -> dict[str, float]:
     """Read a byte of every page."""
     lists.lists()
     places = [place for of_issuer in lists._places.values() for place in of_issuer.values()]
     return {"sum": sum(sum(place.words[::_PAGE]) for place in places), "lists": len(places)}
 
 
-def _look_up(lists: MappedLists) -> dict[str, float]:
-    """Look up random places of all lists, each as likely as any other; tell the seconds that took."""
+def _prepare(lists: MappedLists, asked: list[Asked]) -> dict[str, float]:
+    """Choose random places of all lists, each as likely as any other, and see that those before were found right."""
+    for issuer, pointer in asked[:1000]:
+        listed = lists.look_up(issuer, pointer, AT)
+        words = lists._places[issuer][pointer.uri].words
+        if listed is None or listed.state is not STATES[words[pointer.index // 2] >> 4 * (pointer.index % 2) & 0xF]:
+            raise AssertionError("a look-up is wrong")
     chance = random.Random()
     held = lists.lists()
     of = chance.choices(held, weights=[each.capacity for each in held], k=LOOK_UPS)
     # A text of its own for each pointer, as a code's reader makes one: its hash is not known yet.
-    asked = [
+    asked[:] = [
         (each.name.issuer, StatusPointer(each.name.uri.encode().decode(), chance.randrange(each.capacity)))
         for each in of
     ]
+    return {}
+
+
+def _look_up(lists: MappedLists, asked: list[Asked]) -> dict[str, float]:
+    """Look all of them up; tell the seconds that took."""
     look_up = lists.look_up
-    start = perf_counter()
+    start, cpu = perf_counter(), process_time()
     for issuer, pointer in asked:
         look_up(issuer, pointer, AT)
-    seconds = perf_counter() - start
-    start = perf_counter()
-    for _ in asked:
-        pass
-    seconds -= perf_counter() - start
-    for issuer, pointer in asked[:1000]:
-        listed = look_up(issuer, pointer, AT)
-        words = lists._places[issuer][pointer.uri].words
-        if listed is None or listed.state is not STATES[words[pointer.index // 2] >> 4 * (pointer.index % 2) & 0xF]:
-            raise AssertionError("a look-up is wrong")
-        if listed.state is CodeState.REVOKED:
-            raise AssertionError("nobody's code was cancelled")
-    return {"seconds": seconds, "look_ups": LOOK_UPS}
+    return {"cpu": process_time() - cpu, "seconds": perf_counter() - start}
 
 
 def main() -> None:
     """Do what is told."""
     lists = MappedLists(Path(sys.argv[1]))
-    does: dict[str, Callable[[MappedLists], dict[str, float]]] = {
-        "start": lambda _: {},
+    asked: list[Asked] = []
+    does: dict[str, Callable[[MappedLists, list[Asked]], dict[str, float]]] = {
+        "start": lambda *_: {},
         "touch": _touch,
+        "prepare": _prepare,
         "look_up": _look_up,
     }
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(does[line.strip()](lists)) + "\n")
+        sys.stdout.write(json.dumps(does[line.strip()](lists, asked)) + "\n")
         sys.stdout.flush()
 
 
