@@ -4,7 +4,7 @@ Rules:
 
 - A list is opened when its first place is given out, and closed when it is gone or this process ends in order. After an
   end without order it grows old, and its codes are MANUAL.
-- What changes within `FLUSH_S` goes out together. A list that nothing happens in gives a sign of life every `BEAT_S`.
+- What changes within `FLUSH_S` goes out together, sooner if somebody waits for it. A list that nothing happens in gives a sign of life every `BEAT_S`.
 - A batch is sent, the same bytes, until it is known to be held. Whoever cannot take it now is asked again; meanwhile
   changes gather, at most one for each place.
 - Who holds nothing of a list any more gets it anew from number 1. A list that cannot be gone on with is left: no more
@@ -132,6 +132,7 @@ class RegisterPublisher:
         self._most_changes = most_changes
         self._observer = observer or NobodyObservesPublishing()
         self._mirrors: dict[str, Mirror] = {}
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         register.mirror = self
 
@@ -157,10 +158,14 @@ class RegisterPublisher:
             del self._mirrors[one]
 
     async def shown(self, pointer: StatusPointer, seconds: float) -> bool:
-        """Return whether what a place reads is held where it is published, after at most `seconds`."""
+        """Return whether what a place reads is held where it is published, after at most `seconds`.
+
+        Somebody waits, so that nothing is gathered for longer.
+        """
         mirror = self._mirrors.get(pointer.uri)
         if mirror is None:
             return False
+        self._hurry.set()
         try:
             async with asyncio.timeout(seconds):
                 while mirror.waits(pointer.index):
@@ -197,7 +202,10 @@ class RegisterPublisher:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(FLUSH_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_S):
+                    await self._hurry.wait()
+            self._hurry.clear()
             try:
                 await self.flush()
             except Exception as failure:  # noqa: BLE001 a fault of ours must not be the end of all lists

@@ -332,6 +332,14 @@ async def test_one_can_wait_until_a_place_is_shown(shown: Shown) -> None:
     assert not await shown.publisher.shown(StatusPointer("https://none.example/1", 1), 5)
 
 
+async def test_who_waits_is_not_kept_waiting(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "FLUSH_S", 3_600)
+    shown.publisher.start()
+    for place in shown.give_out(GREEN, RED):
+        assert await shown.publisher.shown(place, 5)
+    await shown.publisher.stop()
+
+
 async def test_nobody_waits_for_a_list_that_is_left(shown: Shown) -> None:
     (place,) = shown.give_out(GREEN)
     waiting = asyncio.create_task(shown.publisher.shown(place, 5))
