@@ -96,7 +96,7 @@ class GatewayFollower:
         self._aside: dict[ListName, _Aside] = {}
         self._doubted: set[ListName] = set()
         self._failures = 0
-        self._asked = monotonic()
+        self._asked, self._epoch = monotonic(), trust().epoch
 
     async def run(self) -> None:
         """Follow, for ever: a session, a pause, the next session."""
@@ -128,7 +128,7 @@ class GatewayFollower:
     async def _changes(self, source: GatewaySource) -> dict[ListName, int]:
         """Take batches. Return, once the source has caught up with something to be asked anew, what needs snapshots."""
         needed: dict[ListName, int] = {}
-        under_way, connected_told = _UnderWay(self, self._limits), False
+        under_way, connected_told, caught_up = _UnderWay(self, self._limits), False, False
         async with aclosing(source.changes(self._positions(), self._followed.issuers)) as events:
             try:
                 async for event in events:
@@ -144,7 +144,7 @@ class GatewayFollower:
                                 needed[name] = number
                         case CaughtUp():
                             await under_way.settle()
-                            self._failures = 0
+                            self._failures, caught_up = 0, True
                             self._observer.caught_up(self._followed.gateway)
                             needed.update((name, MAX_NUMBER) for name in self._ledger.missing() if self.wants(name))
                             if needed or self._due():
@@ -153,12 +153,18 @@ class GatewayFollower:
                             await under_way.submit(event)
             finally:
                 await under_way.end()
-        raise SourceFailed(FollowFailure.UNREACHABLE)  # it ended the stream by itself
+        # It ended the stream by itself: it may, if it has sent all that it holds.
+        if not caught_up:
+            raise SourceFailed(FollowFailure.UNREACHABLE)
+        return needed
 
     def _positions(self) -> dict[ListName, int]:
-        """Return what is held; more than anybody can have of what is set aside, or is to be had whole only."""
-        now = self._asked = self._monotonic()
-        positions = {head.name: head.number for head in self._ledger.heads()}
+        """Return what is held and not closed; of what is set aside, or to be had whole only, more than anybody has."""
+        now, epoch = self._monotonic(), self._trust().epoch
+        if epoch != self._epoch:
+            self._aside.clear()
+        self._asked, self._epoch = now, epoch
+        positions = {head.name: head.number for head in self._ledger.heads() if not head.closed}
         positions.update((name, MAX_NUMBER) for name in self._ledger.missing())
         positions.update((name, MAX_NUMBER) for name, aside in self._aside.items() if aside.until > now)
         return {name: number for name, number in positions.items() if self._is_followed(name)}
@@ -172,8 +178,13 @@ class GatewayFollower:
         return self._is_followed(name) and (aside is None or aside.until <= self._monotonic())
 
     def _due(self) -> bool:
-        """Tell whether a list that was set aside when the source was asked is to be asked for again."""
+        """Tell whether a list that was set aside when the source was asked is to be asked for again.
+
+        Its time has come, or others are trusted than before.
+        """
         now = self._monotonic()
+        if self._aside and self._trust().epoch != self._epoch:
+            return True
         return any(self._asked < aside.until <= now for aside in self._aside.values())
 
     async def take(self, signed: SignedBatch, name: ListName) -> bool:

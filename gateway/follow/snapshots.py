@@ -33,7 +33,7 @@ from gateway.changes import (
     SignedBatch,
 )
 from gateway.publishing.signatures import signing_keys
-from gateway.rpc.snapshots import Manifest, read_manifest
+from gateway.rpc.snapshots import Manifest, longest_s, read_manifest
 from gateway.rpc.status_convert import PUBLISHED_BYTES, WIRE, block_of, signature_of, signed_of
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import Instant, IssuerId
@@ -46,10 +46,6 @@ MAX_AHEAD_S: Final = 30.0
 
 LEAST_PART_BYTES: Final = 65_536
 """Of content, on average: smaller parts would cost more than they bring."""
-
-LEAST_BYTES_PER_S: Final = 256 * 1024
-GRACE_S: Final = 30.0
-"""Seconds on top of what the content takes at the least pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ async def taken_snapshot(
             # 2
             content = _Content(file, manifest.head.capacity // 2)
             try:
-                async with asyncio.timeout(GRACE_S + content.size / LEAST_BYTES_PER_S):
+                async with asyncio.timeout(longest_s(manifest.head.capacity)):
                     async for part in parts:
                         if not isinstance(part, pb.StatusBlock):
                             raise BatchRefused(BatchRefusal.MALFORMED, "block")

@@ -6,6 +6,7 @@ Rules:
   gap is filled from the log.
 - Nothing is queued for a slow follower: she who lags behind is caught up from the log.
 - A list whose batches are not kept any more is told once (`snapshot_needed`), and not sent any further on this stream.
+- A closed list is sent to those who say that they hold it: to others it says nothing any more.
 - Whoever holds more than this gateway is sent nothing of that list, until this gateway holds more than she said.
 """
 
@@ -30,19 +31,20 @@ READ_BYTES = 1 << 20
 async def changes_sent(
     desk: StatusDesk, positions: Mapping[ListName, int], issuers: frozenset[IssuerId]
 ) -> AsyncGenerator[bytes, None]:
-    """Yield encoded StreamChangesResponses, for ever. Empty `issuers`: of all. Raises: StoreDegraded.
+    """Yield encoded StreamChangesResponses, for `stream_s`. Empty `issuers`: of all. Raises: StoreDegraded.
 
     1. told of what is new from here on, so that nothing falls between reading and listening
     2. what is held already; then `caught_up`
     3. what is new; where that does not go on from what was sent, the log
     4. nothing new for a while: `caught_up` again
     """
-    sending = _Sending(desk, dict(positions), issuers)
+    loop = asyncio.get_running_loop()
+    sending, end = _Sending(desk, dict(positions), issuers), loop.time() + desk.stream_s
     with desk.ledger.subscribe() as news:  # 1
         async for event in sending.all_held():  # 2
             yield event
         yield sending.caught_up()
-        while True:
+        while loop.time() < end:
             try:
                 async with asyncio.timeout(desk.beat_s):
                     new = await anext(news, None)
@@ -72,9 +74,10 @@ class _Sending:
 
     async def all_held(self) -> AsyncGenerator[bytes, None]:
         """Yield what is held beyond what was sent, list by list."""
-        for name in sorted(head.name for head in self._ledger.heads()):
-            async for event in self._held(name):
-                yield event
+        for head in self._ledger.heads():
+            if not head.closed or head.name in self._sent:
+                async for event in self._held(head.name):
+                    yield event
 
     async def new(self, applied: Applied) -> AsyncGenerator[bytes, None]:
         """Yield a batch that was just applied; where it does not go on from what was sent, what lies between too."""

@@ -40,6 +40,15 @@ PART_BYTES: Final = 1 << 20
 
 MAX_MANIFEST_BYTES: Final = 4_096
 
+LEAST_BYTES_PER_S: Final = 256 * 1024
+GRACE_S: Final = 30.0
+"""Seconds on top of what the content takes at the least pace: then either side gives up."""
+
+
+def longest_s(capacity: int) -> float:
+    """Return how many seconds the transfer of a list may take."""
+    return GRACE_S + capacity / 2 / LEAST_BYTES_PER_S
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

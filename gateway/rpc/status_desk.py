@@ -40,6 +40,8 @@ class StatusDesk:
     clock: Callable[[], Instant] = now
     beat_s: float = 5.0
     """How often a stream of changes says that it lives."""
+    stream_s: float = 25 * 60.0
+    """A stream of changes ends by itself, and is begun again, before the connection is ended for its age."""
     snapshots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SNAPSHOTS), repr=False)
     streams: Counter[CallerId] = field(default_factory=Counter, repr=False)
 

@@ -22,8 +22,9 @@ from gateway.errors import RequestInvalid
 from gateway.rpc.callers import current_caller
 from gateway.rpc.changes_sent import changes_sent
 from gateway.rpc.crowded import crowded, crowded_inside
+from gateway.rpc.errors import OutOfTime
 from gateway.rpc.methods import STATUS
-from gateway.rpc.snapshots import fill_head, snapshot_parts
+from gateway.rpc.snapshots import fill_head, longest_s, snapshot_parts
 from gateway.rpc.status_convert import MAX_SIGNATURES, name_of, signed_of
 from gateway.rpc.status_desk import StatusDesk
 from gateway.rpc.validation import check, parsed
@@ -84,9 +85,15 @@ class StatusServicer:
         request = parsed(pb.StreamSnapshotRequest, raw)
         check(request)
         name = _named(request.list, "list")
-        async with desk.snapshots, aclosing(snapshot_parts(desk, name)) as parts:
-            async for part in parts:
-                await context.write(part.SerializeToString())
+        head = desk.ledger.head(name)
+        try:
+            async with desk.snapshots, aclosing(snapshot_parts(desk, name)) as parts:
+                # Who takes her snapshot too slowly keeps it from others.
+                async with asyncio.timeout(longest_s(head.capacity) if head is not None else None):
+                    async for part in parts:
+                        await context.write(part.SerializeToString())
+        except TimeoutError:
+            raise OutOfTime from None
 
     async def stream_changes(self, raw: bytes, context: Context) -> None:
         """Answer StreamChanges, for as long as the caller listens."""

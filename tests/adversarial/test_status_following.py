@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from healthcode.interop.v1 import status_service_pb2 as pb
 
-from gateway.changes import MAX_NUMBER, BatchDigest, ListName, SignedBatch
+from gateway.changes import MAX_NUMBER, BatchDigest, ListName, SignedBatch, StoreDegraded
 from gateway.status import words
+from gateway.store.sqlite_log import SqliteLog
 from gateway.values import Instant
 from keys.values import Algorithm
 from tests.adversarial.status_scene import LIAR, Scene, begin, events, hold
@@ -363,3 +364,67 @@ async def test_lists_go_through_a_chain_and_a_loop_of_gateways(tmp_path: Path, c
             await watched[place].until("followed", names[place - 1], "guizhou", times=21)
         assert all(node.raw(issuer.name) == bytes(issuer.held) for node in nodes)
         await watched[0].until("repeated", names[2], "guizhou", times=21)
+
+
+# What is nobody's fault.
+
+
+async def test_a_source_may_end_a_stream_in_which_it_has_sent_all(scene: Scene) -> None:
+    begin(scene)
+    scene.source.sends(*events(scene.guizhou.batches), CAUGHT_UP, then=ended)
+    seen = await scene.follow()
+    await seen.until("caught_up", times=3)
+    assert not any(one[0] == "failed" for one in seen.seen)
+    assert scene.holds(scene.guizhou)
+
+
+async def ended() -> None:
+    return
+
+
+async def test_who_is_trusted_from_now_on_is_asked_for_at_once(scene: Scene) -> None:
+    begin(scene)
+    later = Country()
+    nowhere = later.province("nowhere")
+    nowhere.open(scene.clock())
+    scene.source.on_changes = sending_by_position(nowhere)
+    seen = await scene.follow()
+    await seen.until("aside", LIAR, "nowhere", "BATCH_UNKNOWN_ISSUER")
+    await seen.until("caught_up", times=5)
+    assert len(scene.source.asked) == 1
+    scene.country.keys |= later.keys
+    scene.country.epoch += 1
+    await seen.until("followed", LIAR, "nowhere")
+    assert scene.holds(nowhere)
+
+
+def sending_by_position(issuer: StatusIssuer) -> Any:
+    async def script(request: pb.StreamChangesRequest, write: Write) -> None:
+        held = max((position.number for position in request.positions), default=0)
+        for event in events(issuer.batches[held:]):
+            await write(event)
+        while True:
+            await write(CAUGHT_UP)
+            await asyncio.sleep(0.001)
+
+    return script
+
+
+async def test_a_store_that_fails_here_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(scene)
+
+    async def full(_self: SqliteLog, _batches: Any) -> None:
+        raise StoreDegraded("disk full")
+
+    scene.source.sends(*events([*scene.guizhou.batches, *scene.zhejiang.batches]), CAUGHT_UP)
+    pauses: list[float] = []
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteLog, "append", full)
+        seen = await scene.follow(pauses=pauses)
+        await seen.until("failed", LIAR, "store_degraded", times=4)
+    assert max(pauses) <= 2.0
+    assert not scene.node.ledger.heads()
+    await scene.node.ledger.probe()
+    await seen.until("caught_up")
+    assert scene.holds(scene.guizhou)
+    assert scene.holds(scene.zhejiang)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from healthcode.interop.v1.status_service_pb2_grpc import StatusServiceStub
 
 from gateway.changes import SNAPSHOT_CONTEXT, ListName
 from gateway.publishing.settings import LedgerSettings
+from gateway.rpc import snapshots
 from gateway.rpc.snapshots import read_manifest
-from gateway.rpc.status_convert import WIRE, block_of, signed_message, signed_of
-from gateway.rpc.status_desk import MAX_STREAMS
+from gateway.rpc.status_convert import PUBLISHED_BYTES, WIRE, block_of, signed_message, signed_of
+from gateway.rpc.status_desk import MAX_SNAPSHOTS, MAX_STREAMS
 from gateway.status import words
 from gateway.values import Instant, IssuerId
 from keys.values import Algorithm
@@ -302,3 +304,54 @@ async def test_a_malformed_beginning_is_refused_by_field(
         assert error.code() is Code.INVALID_ARGUMENT
         _, details = told(error)
         assert [one.field for one in details[0].field_violations] == [field]  # type: ignore[attr-defined]
+
+
+async def test_a_closed_list_is_sent_to_those_only_who_hold_it(tmp_path: Path, clock: FakeClock) -> None:
+    country = Country()
+    issuer = country.province("guizhou")
+    issuer.open(clock())
+    issuer.close(clock())
+    async with running_node(tmp_path, country, clock) as node, asked(node) as stub:
+        await publish_all(stub, issuer)
+        holds = pb.ListPosition(list=named(issuer.name), number=1)
+        for positions, expected in (([], ["caught_up"]), ([holds], [2, "caught_up"])):
+            call = stub.StreamChanges(pb.StreamChangesRequest(positions=positions))
+            assert numbers(await events(call, len(expected))) == expected
+            call.cancel()
+
+
+async def test_a_stream_of_changes_ends_by_itself_before_its_connection_does(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_node(tmp_path, Country(), clock, beat_s=0.01, stream_s=0.03) as node, asked(node) as stub:
+        found = [event async for event in stub.StreamChanges(pb.StreamChangesRequest())]
+        assert set(numbers(found)) == {"caught_up"}
+
+
+async def test_who_takes_a_snapshot_too_slowly_keeps_it_from_nobody(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "GRACE_S", 0.1)
+    monkeypatch.setattr(snapshots, "LEAST_BYTES_PER_S", 1 << 40)
+    country = Country()
+    issuer = country.province("guizhou", capacity=16 << 20)
+    issuer.fill_all(random.Random(1).randbytes(8 << 20).translate(PUBLISHED), clock())
+    async with running_node(tmp_path, country, clock) as node, asked(node) as stub:
+        for signed in issuer.batches:
+            await node.ledger.submit(signed, clock())
+        request = pb.StreamSnapshotRequest(list=named(issuer.name))
+        slow = [stub.StreamSnapshot(request) for _ in range(MAX_SNAPSHOTS)]
+        for call in slow:
+            assert (await call.read()).HasField("head")
+        for call in slow:
+            await call.wait_for_connection()
+        await asyncio.wait_for(_until(lambda: not node.desk.snapshots.locked()), 20)
+        assert list(node.folder.iterdir()) == []
+        for call in slow:
+            call.cancel()
+
+
+PUBLISHED = bytes(sorted(PUBLISHED_BYTES)[byte % len(PUBLISHED_BYTES)] for byte in range(256))
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 nobody tells of it
+        await asyncio.sleep(0.01)

@@ -39,6 +39,7 @@ class Country:
     """Who is trusted: provinces, each with two keys, and gateways, each with one."""
 
     keys: dict[IssuerId, tuple[SigningKey, ...]] = field(default_factory=dict)
+    epoch: int = 0
 
     def province(self, name: str, uri: str = "", capacity: int = 1_024) -> StatusIssuer:
         """Return a list of a province, which is trusted from now on."""
@@ -58,7 +59,7 @@ class Country:
         """Return who is trusted now."""
         trusted: list[TrustedKey] = [key.trusted(issuer) for issuer, keys in self.keys.items() for key in keys]
         profiles = {issuer: IssuerProfile(issuer, None, frozenset({Format.NATIVE})) for issuer in self.keys}
-        return TrustSnapshot(KeyRing(trusted), profiles, {})
+        return TrustSnapshot(KeyRing(trusted), profiles, {}, epoch=self.epoch)
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ async def running_node(
     enrolled: Callable[[Caller], bool] = lambda _caller: True,
     settings: LedgerSettings | None = None,
     beat_s: float = 5.0,
+    stream_s: float = 1_500.0,
     serves: bool = True,
     observer: Any = None,
 ) -> AsyncIterator[Node]:
@@ -102,7 +104,7 @@ async def running_node(
     try:
         await ledger.recover()
         signer: Any = country.gateway(name)
-        desk = StatusDesk(ledger, enrolled, IssuerId(name), signer, passing, clock, beat_s)
+        desk = StatusDesk(ledger, enrolled, IssuerId(name), signer, passing, clock, beat_s, stream_s)
         port = 0
         if serves:
             chosen = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, lame_duck_s=0.0, grace_s=2.0)
