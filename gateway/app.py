@@ -22,19 +22,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gateway.clock_watch import ClockWatch
 from gateway.config import Config
 from gateway.duties import EVERYTHING, Duties
-from gateway.edges import announced, grpc_settings, status_settings
+from gateway.edges import SOCKET, announced, grpc_settings, status_settings
 from gateway.instants import now
 from gateway.judging import Judging, Watchers
+from gateway.keeper.keeper import Keeper
+from gateway.keeper.register import PublishedRegister
 from gateway.loading import StartRefused
 from gateway.rpc.server import GrpcServer, Service, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused
 from gateway.values import Instant
-from gateway.watch.conversion import ConversionWatch
+from gateway.watch.conversion import ConversionWatch, RegisterWatch
 from gateway.watch.events import (
     Draining,
     HttpAnswered,
@@ -57,10 +58,6 @@ from gateway.watch.status import ClockJumps
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
 from keys.signer import public_jwks
-
-if TYPE_CHECKING:
-    from gateway.conversion.publishing import RegisterPublisher
-    from gateway.keeper.keeper import Keeper
 
 VERSION = version("healthcode-gateway")
 READINESS_S = 1.0  # between two looks at the own readiness
@@ -103,10 +100,8 @@ class App:
         self._judging = Judging(config, clock, self._watchers(), converts=Duties.ANSWER in duties)
         self._keeper: Keeper | None = None
         if config.status is not None and Duties.KEEP in duties:
-            from gateway.keeper.keeper import Keeper
-
             self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log)
-        self._register: RegisterPublisher | None = None
+        self._register: PublishedRegister | None = None
         # The system's clock is watched, not the one that a test or the demo brings.
         self._clock_watch = ClockWatch(now, ClockJumps(self._metrics.status, self._log))
         self._tell_what_is_loaded()
@@ -132,8 +127,6 @@ class App:
         await self._look()
         self._log.emit(self._serving())
         self._judging.start()
-        if self._register is not None:
-            self._register.start()
         self._clock_watch.start()
         self._looking = asyncio.create_task(self._look_again_and_again())
 
@@ -185,6 +178,11 @@ class App:
         if self._keeper is not None:
             self.status_port = await self._open_grpc(status_settings(self._config), keeping, "status.listen")
             await self._keeper.start()
+        converter, status = self._judging.converter, self._config.status
+        if converter is not None and status is not None:
+            watch = RegisterWatch(self._metrics.conversions, self._log)
+            self._register = PublishedRegister(converter, status.directory / SOCKET, self._clock, watch)
+            await self._register.start()
         if answering:
             settings = grpc_settings(self._config)
             if self._shared_port is not None:

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.changes import Listed
 from gateway.errors import CodeUnreadable
@@ -59,6 +59,18 @@ _ROOM_FOR_ORIGIN: Final = 32
 """Letters of an original's issuer for which the QR text must have room."""
 
 
+SHOWN_S: Final = 0.5
+"""Seconds that a converted code waits until others know its place. Without a keeper it is handed out all the same."""
+
+
+class ShowsPlaces(Protocol):
+    """Where the places of converted codes are shown to others (`publishing.py`)."""
+
+    async def shown(self, pointer: StatusPointer, seconds: float) -> bool:
+        """Return whether what a place reads is held there, after at most `seconds`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Converted:
     """A converted code in both spellings."""
@@ -67,6 +79,14 @@ class Converted:
     qr: str = field(repr=False)
     """Empty if the original's issuer has so long a name that the QR text has no room for it."""
     expire_time: Instant
+    pointer: StatusPointer = field(repr=False)
+
+
+class HasPlace(Protocol):
+    """A code with a place in one of our lists."""
+
+    @property
+    def pointer(self) -> StatusPointer: ...  # noqa: D102
 
 
 class BriefSigner:
@@ -108,6 +128,8 @@ class Converter:
         """Whose codes they are: what the trust snapshot and the published key set must hold."""
         self._observer = observer or NobodyObserves()
         self.register = StatusRegister(settings.status_uri)
+        self.published: ShowsPlaces | None = None
+        """Where the lists are shown to others; None: nowhere."""
         self.bindings = Bindings(self.register, settings, self._observer)
         self._refuse_names_without_room()
 
@@ -125,6 +147,11 @@ class Converter:
             return made
         self._observer.conversion_asked(made)
         return None
+
+    async def shown(self, made: HasPlace) -> None:
+        """Return once other processes and gateways can read the place of a code, or after `SHOWN_S`."""
+        if self.published is not None:
+            await self.published.shown(made.pointer, SHOWN_S)
 
     def noticed(self, original: bytes, decision: Decision) -> None:
         """Take note of any decision on any code: if codes were made from it, they are at once no better than it."""
@@ -185,7 +212,7 @@ class Converter:
         # 6
         claims = self._claims(division, word, said, ends, place.pointer, decision.issuer, decision.division)
         try:
-            return Converted(self._jws(claims), self._qr(claims), end)
+            return Converted(self._jws(claims), self._qr(claims), end, place.pointer)
         except CodeUnreadable:  # a name of the original's that a native code cannot hold
             self.bindings.close(place)
             return ConversionOutcome.UNNAMED

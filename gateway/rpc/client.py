@@ -10,14 +10,14 @@ import grpc
 from healthcode.interop.v1 import conversion_service_pb2 as conversion_pb
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.errors import Reason
+from gateway.errors import GatewayError, Reason
 from gateway.loopback import is_loopback
 from gateway.rpc.convert import fill_time
 from gateway.rpc.methods import CONVERSION, VERIFICATION
 from gateway.values import CodeState, DisplayedCode, DivisionCode, Instant, Measure, Profile, Purpose
 
 
-class AskingFailed(Exception):
+class AskingFailed(GatewayError):
     """The gateway gave no answer. `code` is the name of the gRPC status; its text is the server's public one."""
 
     def __init__(self, code: str, details: str) -> None:

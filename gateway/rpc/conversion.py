@@ -42,12 +42,10 @@ async def convert_code(
     decision = await decided(request.code, terms, at, desk, Way.CONVERT)
     response = pb.ConvertCodeResponse()
     tell(response.verdict, decision, request, terms, caller, desk)
-    made = (
-        None
-        if desk.converter is None
-        else desk.converter.convert(decision, request.code, division=terms.division, at=at)
-    )
-    if made is not None:
+    converter = desk.converter
+    made = None if converter is None else converter.convert(decision, request.code, division=terms.division, at=at)
+    if made is not None and converter is not None:
+        await converter.shown(made)
         response.converted.jws, response.converted.qr = made.jws, made.qr
         fill_time(response.converted.expire_time, made.expire_time)
     return response

@@ -18,6 +18,7 @@ from gateway.values import (
     OpaqueCode,
     Profile,
     Purpose,
+    StatusPointer,
     Way,
 )
 
@@ -74,6 +75,8 @@ class ConvertedCode(Protocol):
     def qr(self) -> str: ...  # noqa: D102
     @property
     def expire_time(self) -> Instant: ...  # noqa: D102
+    @property
+    def pointer(self) -> StatusPointer: ...  # noqa: D102
 
 
 class ConvertsCodes(Protocol):
@@ -83,6 +86,10 @@ class ConvertsCodes(Protocol):
         self, decision: Decision, original: bytes, *, division: DivisionCode, at: Instant
     ) -> ConvertedCode | None:
         """Return a code of `division` made from `original`, or None where there is none to be made."""
+        ...
+
+    async def shown(self, made: ConvertedCode) -> None:
+        """Return once other processes and gateways can read the place of a code, or after a short while."""
         ...
 
     def noticed(self, original: bytes, decision: Decision) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.errors import GatewayError
 from gateway.values import CodeState
 
 from .logs import EventLog
@@ -61,9 +62,40 @@ class ConversionMetrics:
             registry=registry,
         )
         self.live = Gauge("hcgw_conversions_live", "Converted codes that have not ended.", registry=registry)
+        self.published = Histogram(
+            "hcgw_conversion_list_publish_seconds",
+            "Seconds from a change of a converted code's place until every process here can read it.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0),
+            registry=registry,
+        )
+        self.unpublished = Counter(
+            "hcgw_conversion_list_failures",
+            "Times that a batch of the own lists was not taken; it is sent again.",
+            registry=registry,
+        )
         self.asked = {outcome: asked.labels(outcome) for outcome in OUTCOMES}
         self.looked = {outcome: looked.labels(outcome) for outcome in RECHECKS}
         self.marked = {state: marked.labels(state.name) for state in MARKS}
+
+
+class RegisterWatch:
+    """Told by gateway/conversion how the lists of converted codes reach the keeper (its `PublishingObserver`)."""
+
+    __slots__ = ("_log", "_metrics")
+
+    def __init__(self, metrics: ConversionMetrics, log: EventLog) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def register_published(self, changes: int, seconds: float) -> None:  # noqa: ARG002
+        """Take the time that a batch took."""
+        self._metrics.published.observe(seconds)
+
+    def register_unpublished(self, failure: Exception) -> None:
+        """Count a batch that is not held yet; tell of it if it is a fault of ours."""
+        self._metrics.unpublished.inc()
+        if not isinstance(failure, GatewayError):
+            self._log.unhandled("loop", failure)
 
 
 class ConversionWatch:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.changes import SignedBatch
+from gateway.conversion.converter import BriefSigner
 from gateway.rpc.status_client import connected_status
 from gateway.values import Instant
 from keys.signer import generate_dev_key, open_signer
@@ -17,6 +18,7 @@ from tests.simulators.signing import SigningKey, make_key
 from tests.simulators.status_issuer import StatusIssuer
 
 URI = "https://status.guizhou.test/2026-11-27"
+CONVERTER = "https://gateway.test/conversion"
 RELAY = IssuerId("https://gateway.test/status")
 """What the gateway of a site is called as a source of lists."""
 
@@ -69,6 +71,19 @@ class StatusSite(Site):
         for number, relay in enumerate(self.relays):
             signer = open_signer(f"file:{relay / 'status.key.pem'}")
             kid = urlsafe_b64encode(signer.key_id).rstrip(b"=").decode()
+            converting = relay / "conversion.key.pem"
+            if converting.exists():
+                brief = BriefSigner(open_signer(f"file:{converting}"))
+                kid8 = urlsafe_b64encode(brief.key_id).rstrip(b"=").decode()
+                issuers.append(
+                    {
+                        "issuer": CONVERTER,
+                        "name": "Conversion",
+                        "formats": ["native"],
+                        "converts": True,
+                        "keys": [{"algorithm": "Ed25519", "key_id": kid8, "jwk": dict(brief.public_jwk)}],
+                    }
+                )
             issuers.append(
                 {
                     "issuer": f"{RELAY}/{number}" if number else RELAY,
@@ -78,6 +93,19 @@ class StatusSite(Site):
                 }
             )
         super().write_trust(sequence=sequence, expires_in_s=expires_in_s, issuers=issuers, **overrides)
+
+    def convert(self) -> None:
+        """Let this gateway convert codes."""
+        generate_dev_key(self.folder / "conversion.key.pem")
+        self.config.write_text(
+            self.config.read_text()
+            + f"""
+            [conversion]
+            signer = "file:conversion.key.pem"
+            issuer = "{CONVERTER}"
+            status_uri = "https://gateway.test/converted"
+            """
+        )
 
     def follow(self, target: str) -> None:
         """Let this gateway follow another one."""

@@ -6,9 +6,12 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from healthcode.interop.v1.conversion_service_pb2 import ConvertCodeRequest
+from healthcode.interop.v1.conversion_service_pb2_grpc import ConversionServiceStub
 
 from gateway.changes import BatchRefusal, BatchRefused
 from gateway.errors import Reason
@@ -122,3 +125,29 @@ def eventually(gateway: Gateway, code: bytes, wanted: tuple[Measure, Reason]) ->
     while (found := verdicts(gateway, code)) != {wanted}:
         assert time.monotonic() < end, found
         time.sleep(0.05)
+
+
+async def test_a_converted_code_is_known_to_every_worker_and_follower(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    site = StatusSite(first)
+    site.convert()
+    follower = StatusSite(second, keys=site.keys, relays=(first,))
+    with running(site, "service.workers=2") as gateway:
+        follower.follow(status_of(gateway))
+        with running(follower) as other:
+            made = converted(gateway, site.code()).encode()
+            assert verdicts(gateway, made, times=8) == {GREEN}
+            eventually(other, made, GREEN)
+            gateway.signal(signal.SIGTERM)
+            assert gateway.end() == 0
+            eventually(other, made, UNAVAILABLE)
+
+
+def converted(gateway: Gateway, code: bytes) -> str:
+    """Return what a code is converted to."""
+    request = ConvertCodeRequest(code=code, context=question(code).context)
+    with grpc.insecure_channel(gateway.grpc) as channel:
+        stub: Any = ConversionServiceStub(channel)  # type: ignore[no-untyped-call]
+        return str(stub.ConvertCode(request, timeout=PATIENCE_S).converted.jws)

@@ -32,6 +32,7 @@ from gateway.values import (
     IssuerId,
     Measure,
     Origin,
+    StatusPointer,
     Way,
 )
 from keys.signer import generate_dev_key, open_signer
@@ -377,7 +378,7 @@ def test_originals_are_sealed() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(sealed)
     assert not hasattr(sealed, "__dict__")
-    made = Converted("a.secret.jws", "HCI1:SECRET", NOON)
+    made = Converted("a.secret.jws", "HCI1:SECRET", NOON, StatusPointer("https://gateway.test/status/1", 4_711))
     assert "secret" not in repr(made).lower()
 
 

@@ -10,12 +10,24 @@ from healthcode.interop.v1 import conversion_service_pb2 as pb
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as verification_pb
 
-from gateway.conversion.converter import Converted
+from gateway.conversion.converter import Converted, HasPlace
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
 from gateway.rpc.conversion import convert_code
 from gateway.rpc.desk import Rights, VerificationDesk
 from gateway.rpc.verification import stream_item, verify_code, verify_codes
-from gateway.values import Caller, CallerId, CallerKind, Decision, DivisionCode, Instant, Measure, Profile, Purpose, Way
+from gateway.values import (
+    Caller,
+    CallerId,
+    CallerKind,
+    Decision,
+    DivisionCode,
+    Instant,
+    Measure,
+    Profile,
+    Purpose,
+    StatusPointer,
+    Way,
+)
 from tests.unit.rpc.fakes import AT, Desk
 
 CALLER = Caller(CallerId("spiffe://zhejiang/gate"), CallerKind.TLS_PEER)
@@ -25,6 +37,7 @@ STAFF = verification_pb.VerificationContext(
     disclosure_profile=verdict_pb2.DISCLOSURE_PROFILE_STAFF,
 )
 ENDS = Instant(AT + 3_599.75)
+PLACE = StatusPointer("https://gateway.test/status/1", 7)
 
 
 @dataclass
@@ -33,10 +46,14 @@ class FakeConverter:
 
     converted: list[tuple[Decision, bytes, DivisionCode, Instant]] = field(default_factory=list)
     noticed_: list[tuple[bytes, Measure]] = field(default_factory=list)
+    shown_: list[StatusPointer] = field(default_factory=list)
 
     def convert(self, decision: Decision, original: bytes, *, division: DivisionCode, at: Instant) -> Converted | None:
         self.converted.append((decision, original, division, at))
-        return Converted("a.b.c", "HCI1:X", ENDS) if decision.measure is Measure.PASS else None
+        return Converted("a.b.c", "HCI1:X", ENDS, PLACE) if decision.measure is Measure.PASS else None
+
+    async def shown(self, made: HasPlace) -> None:
+        self.shown_.append(made.pointer)
 
     def noticed(self, original: bytes, decision: Decision) -> None:
         self.noticed_.append((original, decision.measure))
@@ -65,6 +82,7 @@ async def test_a_code_that_passes_comes_with_a_converted_one(code: bytes) -> Non
     assert (original, division, at) == (code, "330100", AT)
     assert fakes.watched == [decision]
     assert set(fakes.pipeline.ways) == {Way.CONVERT}
+    assert converter.shown_ == [PLACE], "others can read its place before it is handed out"
 
 
 @pytest.mark.parametrize("code", [b"junk", b"x" * 40_000])
