@@ -20,7 +20,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 FINDINGS: Final = ROOT / "build" / "fuzz-findings"
 NAMES: Final = (
     "native_jws", "native_qr", "hcert", "shc", "vdsnc", "divoc", "recognise", "strict_json", "trust_list",
-    "certlogic", "opaque", "upstream", "status_list_jwt", "status_list_cwt",
+    "certlogic", "opaque", "upstream", "status_list_jwt", "status_list_cwt", "status_batch", "signed_batch",
+    "snapshot_manifest",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from gateway.formats import base45, cose, native_encode, status_list, status_lis
 from gateway.values import Algorithm, Instant, KeyId
 from tests.vectors import vectors_dir
 
+from .batches import batch_seeds, manifest_seeds, signed_seeds
 from .online import answer_seeds, opaque_seeds
 from .seeds_rules import rules
 from .seeds_trust import trust_list
@@ -254,5 +255,8 @@ def seeds(target: str) -> tuple[bytes, ...]:
         "upstream": answer_seeds,
         "status_list_jwt": status_lists_jwt,
         "status_list_cwt": status_lists_cwt,
+        "status_batch": batch_seeds,
+        "signed_batch": signed_seeds,
+        "snapshot_manifest": manifest_seeds,
     }
     return tuple(makers[target]())

@@ -23,7 +23,7 @@ from keys.strict import StrictError, parse_json
 from keys.trust_list import TrustList, TrustListInvalid, parse_trust_list
 from keys.values import EARLIEST, LATEST
 
-from . import layers, online, seeds
+from . import batches, layers, online, seeds
 
 JSON_DEPTH: Final = 8
 RULE_DEPTH: Final = 140
@@ -203,5 +203,8 @@ TARGETS: Final = {
         Target("upstream", partial(_online, online.check_answer), layers.JSON),
         Target("status_list_jwt", partial(check_status_list, status_list_jwt.read), layers.STATUS_LIST_JWT),
         Target("status_list_cwt", partial(check_status_list, status_list_cwt.read), layers.STATUS_LIST_CWT),
+        Target("status_batch", partial(_online, batches.check_batch), layers.Shape()),
+        Target("signed_batch", partial(_online, batches.check_signed), layers.Shape()),
+        Target("snapshot_manifest", partial(_online, batches.check_manifest), layers.Shape()),
     )
 }
