@@ -266,6 +266,16 @@ class HeldList:
         if self.head is not None:
             file.show(self.head.number, self.head.issued)
 
+    def fall_behind(self, row: ListRow, *, tell: bool = True) -> None:
+        """Take note that the log does not reach back to where the list is: a snapshot is needed, or at hand."""
+        if self.head is None:
+            self.head = _head_of(row)
+            self._means.room.take(self.name, row.capacity)
+        self.base = row.base
+        if self.whole and tell:
+            self._means.observer.list_set_aside(self.name, SetAside.BEHIND_LOG)
+        self.whole = False
+
     def _lose(self, why: SetAside) -> None:
         self.whole = False
         self._means.observer.list_set_aside(self.name, why)

@@ -191,7 +191,7 @@ async def take_over(
     if before is None and not means.room.fits(head.name.issuer, head.capacity):
         raise BatchRefused(BatchRefusal.TOO_MANY_LISTS, "capacity")
     # 4
-    row = await _log_goes_on(means, head, last, batch, at)
+    row = await _log_goes_on(held, means, head, last, batch, at)
     # 5
     await held.replace(row, head, raw)
     means.subscriptions.tell_of_jump()
@@ -207,11 +207,15 @@ def _as_far_as_known(before: ListHead, head: ListHead) -> ListHead | None:
     return before if head.number >= before.number else None
 
 
-async def _log_goes_on(means: Means, head: ListHead, last: SignedBatch, batch: StatusBatch, at: Instant) -> ListRow:
+async def _log_goes_on(
+    held: HeldList, means: Means, head: ListHead, last: SignedBatch, batch: StatusBatch, at: Instant
+) -> ListRow:
     """Let the log hold the snapshot's last batch, and return the list's row.
 
     1. the log holds it already
-    2. the log ends before it: it goes on from the batch before
+    2. the log ends before it: it goes on from the batch before; from here on the list needs the snapshot
+
+    Raises: BatchRefused, StoreDegraded.
     """
     log, tried, name = means.log, means.health.tried, head.name
     row = next((one for one in await tried(log.lists()) if one.name == name), None)
@@ -240,7 +244,9 @@ async def _log_goes_on(means: Means, head: ListHead, last: SignedBatch, batch: S
             issued = head.opened if row is None else row.issued
             previous = batch.previous or BatchDigest(b"")
             number = head.number - 1
-            await tried(log.rebase(ListRow(name, head.capacity, opened, number, number, previous, issued)))
+            row = ListRow(name, head.capacity, opened, number, number, previous, issued)
+            await tried(log.rebase(row))
+            held.fall_behind(row, tell=False)
         await tried(log.append((one,)))
     except NumberTaken as taken:
         raise BatchRefused(BatchRefusal.NUMBER_TAKEN, "number", held=0 if row is None else row.last) from taken

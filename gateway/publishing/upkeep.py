@@ -80,6 +80,9 @@ class Upkeep:
             held = lane.held
             if not held.whole:
                 continue
+            if row.base > held.number:
+                held.fall_behind(row)  # another process took a snapshot over
+                continue
             held.base = max(held.base, row.base)
             if row.last > held.number or held.needs_mending:
                 await lane.alone(held.catch_up)
