@@ -4,7 +4,8 @@ Rules:
 
 - A list is opened when its first place is given out, and closed when it is gone or this process ends in order. After an
   end without order it grows old, and its codes are MANUAL.
-- What changes within `FLUSH_S` goes out together, sooner if somebody waits for it. A list that nothing happens in gives a sign of life every `BEAT_S`.
+- What changes within `FLUSH_S` goes out together, sooner if somebody waits for it. A list in which nothing happens
+  gives a sign of life every `BEAT_S`.
 - A batch is sent, the same bytes, until it is known to be held. Whoever cannot take it now is asked again; meanwhile
   changes gather, at most one for each place.
 - Who holds nothing of a list any more gets it anew from number 1. A list that cannot be gone on with is left: no more
@@ -21,15 +22,14 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from gateway.changes import (
-    BATCH_CONTEXT,
     BatchRefusal,
     BatchRefused,
-    BatchSignature,
     ListName,
     SignedBatch,
     StatusBatch,
     Word,
 )
+from gateway.status.batches import sign_batch
 from gateway.values import Instant, IssuerId, StatusPointer
 from keys.signer import Signer
 
@@ -216,7 +216,7 @@ class RegisterPublisher:
         """Send one list's batches until nothing is left, or until one is not taken."""
         while mirror.has_something(self._clock(), BEAT_S):
             batch = mirror.flying or mirror.next(self._register.raw(mirror.name.uri), self._clock(), self._most_changes)
-            mirror.signed = signed = mirror.signed or self._sign(batch)
+            mirror.signed = signed = mirror.signed or sign_batch(self._encode(batch), [self._signer])
             try:
                 await self._publisher.publish(signed)
             except BatchRefused as refused:
@@ -232,11 +232,6 @@ class RegisterPublisher:
             if batch.closing:
                 self._mirrors.pop(mirror.name.uri, None)
                 return
-
-    def _sign(self, batch: StatusBatch) -> SignedBatch:
-        body = self._encode(batch)
-        signature = self._signer.sign(BATCH_CONTEXT + body)
-        return SignedBatch(body, (BatchSignature(self._signer.key_id, signature),))
 
     def _take_refusal(self, mirror: Mirror, refused: BatchRefused) -> None:
         """Send the batch again later, or the whole list anew, or leave the list.
