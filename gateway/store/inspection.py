@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
@@ -42,6 +42,13 @@ class InspectableLog(ChangeLog, Protocol):
 
     async def tally(self, name: ListName, up_to: int) -> Tally:
         """Count the batches of a list that can be read, up to a number. Raises: StoreDegraded."""
+        ...
+
+    async def faults(self) -> Sequence[str]:
+        """Return what is wrong with what the log rests on: a damaged file, a server that syncs nothing.
+
+        Raises: StoreDegraded.
+        """
         ...
 
 
