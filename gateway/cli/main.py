@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "provinces": "gateway.cli.provinces:app",
     "rules": "gateway.cli.rules:app",
     "lists": "gateway.cli.lists:app",
+    "status": "gateway.cli.status:app",
+    "db": "gateway.cli.db:app",
     "version": "gateway.cli.version:version",
 }
 """Name of the command -> where it is: a function, or a typer app with commands of its own."""

@@ -19,6 +19,7 @@ from typing import Final
 
 from gateway.changes import BatchDigest, ChangeGroup, ListName, SignedBatch, StateDigest, StatusBatch, Word
 from gateway.status import words
+from gateway.status.batches import LastBatch, next_batch
 from gateway.values import Instant, ReasonClass
 
 from .register import PLACES
@@ -80,19 +81,17 @@ class Mirror:
 
     def next(self, raw: bytes | None, at: Instant, most_changes: int) -> StatusBatch:
         """Let the next batch fly: the list's end, its changes, or a sign of life. `raw` is the list as it stands."""
-        number = self.number + 1
-        closing = self.gone and number > 1
-        groups = () if closing else self._take(most_changes)
         self._made, self.issued = at, Instant(max(at, self.issued or at))
-        proof = None if groups or closing or raw is None else StateDigest(sha256(raw).digest())
-        self.flying = StatusBatch(
-            name=self.name,
-            number=number,
-            previous=self._held,
-            issued=self.issued,
-            capacity=PLACES if number == 1 else None,
+        last = None if self._held is None else LastBatch(self.number, self._held, self.issued)
+        closing = self.gone and last is not None
+        groups = () if closing else self._take(most_changes)
+        self.flying = next_batch(
+            self.name,
+            last,
+            self.issued,
+            capacity=PLACES if last is None else None,
             groups=groups,
-            state_digest=proof,
+            state_digest=None if groups or closing or raw is None else StateDigest(sha256(raw).digest()),
             closing=closing,
         )
         return self.flying

@@ -24,6 +24,7 @@ A request's way in, one file per question:
 - `running.py`       which calls are running: so that a drain waits for all of them
 - `observer.py`      the seam through which gateway/watch counts calls
 - `client.py`, `status_client.py`  the other side, for the command line and the demo, and for publishing
+- `publish_next.py`  publishing the next batch of a list that a gateway holds
 
 Order of checks for a call (AIP-211): row, identity, time, size, then profile and purpose, then the rest of the request.
 """

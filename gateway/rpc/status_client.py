@@ -18,7 +18,7 @@ from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untype
 from grpc_status import rpc_status
 from healthcode.interop.v1 import status_service_pb2 as pb
 
-from gateway.changes import BatchRefusal, BatchRefused, ListName, SignedBatch, StoreDegraded
+from gateway.changes import BatchDigest, BatchRefusal, BatchRefused, ListName, SignedBatch, StoreDegraded
 from gateway.loopback import is_loopback
 from gateway.rpc.client import Answer, AskingFailed, answer_of, asking, fill_context
 from gateway.rpc.methods import STATUS
@@ -38,7 +38,10 @@ class HeldList(NamedTuple):
     name: ListName
     capacity: int
     number: int
+    digest: BatchDigest
+    """Of the batch `number`."""
     issued: Instant
+    """When its issuer said so."""
     closed: bool
 
 
@@ -94,6 +97,7 @@ class StatusClient:
                 ListName(IssuerId(head.list.issuer), head.list.uri),
                 head.capacity,
                 head.number,
+                BatchDigest(head.batch_digest),
                 Instant(head.issue_time.seconds + head.issue_time.nanos / 1e9),
                 head.closed,
             )
