@@ -96,7 +96,7 @@ class GatewayFollower:
         self._aside: dict[ListName, _Aside] = {}
         self._doubted: set[ListName] = set()
         self._failures = 0
-        self._asked, self._epoch = monotonic(), trust().epoch
+        self._asked, self._epoch = monotonic(), -1
 
     async def run(self) -> None:
         """Follow, for ever: a session, a pause, the next session."""

@@ -42,7 +42,7 @@ class Service:
     """One service that is served."""
 
     name: str
-    """As in the schema, with its package: the health service knows it by this name."""
+    """As in the schema, with its package: the health service knows it by this name. Two tables may share a service."""
     handlers: grpc.GenericRpcHandler
 
 
@@ -63,7 +63,7 @@ class GrpcServer:
     def __init__(self, settings: GrpcSettings, services: Iterable[Service], observer: Observer | None = None) -> None:
         self._settings = settings
         served = tuple(services)
-        self._names = ("", *(service.name for service in served))
+        self._names = tuple(dict.fromkeys(("", *(service.name for service in served))))
         self._running = RunningCalls()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(

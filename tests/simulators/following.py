@@ -80,6 +80,7 @@ async def following(
     issuers: frozenset[IssuerId] = frozenset(),
     monotonic: Callable[[], float] = lambda: 0.0,
     pauses: list[float] | None = None,
+    credentials: Any = None,
     **limits: Any,
 ) -> AsyncIterator[Followed]:
     """Follow `target` until the block ends; whatever happens, it must not have been a bug."""
@@ -91,7 +92,7 @@ async def following(
         await asyncio.sleep(0.001)
 
     follower = GatewayFollower(
-        FollowedGateway(IssuerId(gateway), target, issuers=issuers),
+        FollowedGateway(IssuerId(gateway), target, credentials, issuers),
         node.ledger,
         country.trust,
         node.folder,

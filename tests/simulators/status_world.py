@@ -18,7 +18,7 @@ from gateway.publishing.ledger import Ledger
 from gateway.publishing.settings import LedgerSettings
 from gateway.rpc.methods import STATUS
 from gateway.rpc.server import GrpcServer, Service
-from gateway.rpc.settings import GrpcSettings
+from gateway.rpc.settings import GrpcSettings, TlsFiles
 from gateway.rpc.status_convert import WIRE
 from gateway.rpc.status_desk import StatusDesk
 from gateway.rpc.status_service import StatusServicer
@@ -92,6 +92,7 @@ async def running_node(
     beat_s: float = 5.0,
     stream_s: float = 1_500.0,
     serves: bool = True,
+    tls: TlsFiles | None = None,
     observer: Any = None,
 ) -> AsyncIterator[Node]:
     """Run a node on what is in `folder`, until the block ends."""
@@ -107,7 +108,9 @@ async def running_node(
         desk = StatusDesk(ledger, enrolled, IssuerId(name), signer, passing, clock, beat_s, stream_s)
         port = 0
         if serves:
-            chosen = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, lame_duck_s=0.0, grace_s=2.0)
+            chosen = GrpcSettings(
+                "127.0.0.1", 0, tls, insecure_plaintext_on_loopback=tls is None, lame_duck_s=0.0, grace_s=2.0
+            )
             server = GrpcServer(chosen, (Service(STATUS, StatusServicer(lambda: desk).handlers()),))
             port = await server.start()
         yield Node(IssuerId(name), ledger, files, desk, f"127.0.0.1:{port}", passing)
