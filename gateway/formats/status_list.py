@@ -153,19 +153,15 @@ def _inflated(packed: bytes) -> Iterator[bytes]:
     stream = zlib.decompressobj()
     for place in range(0, len(packed), _SLICE):
         fed = packed[place : place + _SLICE]
-        while fed:
+        # At its end a stream may still name what follows as not consumed, again and again.
+        while fed and not stream.eof:
             yield _step(stream, fed)
             fed = stream.unconsumed_tail
         if stream.eof:
             if stream.unused_data or place + _SLICE < len(packed):
                 raise CodeUnreadable(Reason.TRAILING_BYTES, "lst")
             return
-    # The last piece may have been full when the input was used up: then the rest is still inside.
-    while not stream.eof:
-        piece = _step(stream, b"")
-        if not piece and not stream.eof:
-            raise CodeUnreadable(Reason.BAD_COMPRESSION, "lst is truncated")
-        yield piece
+    raise CodeUnreadable(Reason.BAD_COMPRESSION, "lst is truncated")
 
 
 def _step(stream: zlib._Decompress, fed: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ from gateway.web.token_files import Made, TokenFiles, tag_of
 from tests.integration.test_grpc_tls import Certificate, issued
 from tests.unit.web.status_edge import Held
 
-BODY = bytes(range(256)) * 20_000
-"""5 MB: far more than a socket holds."""
+BODY = bytes(range(256)) * 40_000
+"""10 MB: more than the sockets of both sides hold."""
 
 
 @pytest.fixture(scope="module")
@@ -196,13 +197,35 @@ async def test_a_hand_shake_that_does_not_come_is_hung_up_on(
     await server.stop()
 
 
+async def narrow(edge: Edge, client: Certificate) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask for the list over a connection that takes little at a time, and read the first line of the answer."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", edge.port))
+    reader, writer = await asyncio.open_connection(
+        sock=narrow, ssl=edge.client_tls(client), server_hostname="127.0.0.1", limit=4_096
+    )
+    writer.write(b"GET /gz/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    return reader, writer
+
+
+async def test_whoever_goes_away_half_way_harms_nobody(edge: Edge, enrolled: Certificate) -> None:
+    _, writer = await narrow(edge, enrolled)
+    writer.transport.abort()
+    async with asyncio.timeout(10):
+        while not edge.answered:  # noqa: ASYNC110 what is waited for has no event
+            await asyncio.sleep(0.01)
+    assert (await edge.ask("/gz/1", edge.client_tls(enrolled))).status == 200
+    assert edge.failures == []
+
+
 async def test_whoever_takes_a_list_too_slowly_is_hung_up_on(
     edge: Edge, enrolled: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "SEND_S", 0.2)
-    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port, ssl=edge.client_tls(enrolled), limit=4_096)
-    writer.write(b"GET /gz/1 HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    reader, writer = await narrow(edge, enrolled)
     async with asyncio.timeout(10):
         while not edge.answered:  # noqa: ASYNC110 what is waited for has no event
             await asyncio.sleep(0.01)

@@ -11,11 +11,11 @@ import pytest
 
 from gateway.changes import Word
 from gateway.errors import CodeUnreadable, Reason
-from gateway.formats import cose, status_list_cwt, status_list_jwt
+from gateway.formats import cose, status_list, status_list_cwt, status_list_jwt
 from gateway.formats.status_list import MAX_TTL_S, ClaimedStatusList, WordTable, pack, status_at, unpacked
 from gateway.values import Algorithm, Instant, IssuerId, KeyId
 from tests.unit.formats.case_ids import case_id
-from tests.unit.formats.status_lists import CLAIMS, EXPIRES, ISSUED, KEY, LISTED, PACKED, RAW, URI, cwt, jwt
+from tests.unit.formats.status_lists import CLAIMS, EXPIRES, ISSUED, KEY, LISTED, PACKED, RAW, URI, cwt, jwt, segment
 
 Make = Callable[..., bytes]
 Read = Callable[..., ClaimedStatusList]
@@ -146,6 +146,7 @@ def test_an_algorithm_that_is_not_read_is_an_obstacle() -> None:
     [
         (b"", Reason.BAD_ENVELOPE),
         (jwt() + b"\n", Reason.TRAILING_BYTES),
+        (segment(b'{"alg":"EdDSA","typ":"statuslist+jwt"}') + b"." + segment(b"[]") + b".AA", Reason.BAD_CLAIM),
         (jwt() + b".", Reason.BAD_ENVELOPE),
         (jwt(CLAIMS, {**LISTED, "lst": "eNo="}), Reason.BAD_TEXT_ENCODING),
         (jwt(CLAIMS, {**LISTED, "lst": "\u00e9"}), Reason.BAD_TEXT_ENCODING),
@@ -232,6 +233,18 @@ def test_places_come_in_even_pieces(size: int) -> None:
         pieces = list(unpacked(pack([raw], level=1), 8))
         assert b"".join(pieces) == raw
         assert {len(piece) for piece in pieces[:-1]} <= {1 << 20}
+
+
+@pytest.mark.parametrize(("piece", "fed"), [(1, 1), (1, 7), (2, 1 << 16), (3, 2), (259, 5), (1_000, 1)])
+def test_however_they_are_cut_places_are_the_same(monkeypatch: pytest.MonkeyPatch, piece: int, fed: int) -> None:
+    monkeypatch.setattr(status_list, "_PIECE", piece)
+    monkeypatch.setattr(status_list, "_SLICE", fed)
+    for size in (1, 2, 3, 258, 259, 600, 2_000):
+        for raw in (bytes(size), Random(size).randbytes(size), bytes(range(7)) * size):
+            packed = pack([raw])
+            assert b"".join(unpacked(packed, 8)) == raw
+            assert reason_of(lambda: list(unpacked(packed[:-1], 8))) is Reason.BAD_COMPRESSION  # noqa: B023 run at once
+            assert reason_of(lambda: list(unpacked(packed + b"x", 8))) is Reason.TRAILING_BYTES  # noqa: B023 as above
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
