@@ -7,7 +7,7 @@ Rules:
 - SIGHUP reloads trust lists, rules, profiles and published lists. SIGTERM and SIGINT drain; a second one gives up on
   open calls.
 - Exit status: 0 after a drain, 78 if the configuration or a file that it names is refused (systemd does not try again),
-  1 if an address cannot be had or something else failed, 2 if called wrongly.
+  1 if an address or the store cannot be had or something else failed, 2 if called wrongly.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from gateway.config import Config
+    from gateway.loading import StartRefused
     from gateway.supervisor.supervisor import Supervisor
     from gateway.watch.logs import EventLog
 
@@ -35,6 +36,9 @@ OK: Final = 0
 FAILED: Final = 1
 BAD_CONFIGURATION: Final = 78
 """EX_CONFIG of sysexits.h."""
+
+_MAY_PASS: Final = frozenset({"status.directory", "status.store", "status.http_listen"})
+"""Options whose refusal is worth another try: a folder that another still holds, a database that is away."""
 
 
 def serve(
@@ -98,7 +102,7 @@ def _alone(config: Config, log: EventLog) -> int:
         except StartRefused as refused:
             log.emit(NotStarted(refused.part, refused.where, refused.why))
             _tell_person(str(refused))
-            return FAILED if refused.part in {"grpc", "http"} else BAD_CONFIGURATION
+            return status_of(refused)
         with suppress(asyncio.CancelledError):
             await _until_stopped(app, told)
         return OK
@@ -153,6 +157,11 @@ def _supervise(config: Config, log: EventLog) -> int:
         return OK
 
     return run_logged(run, log)
+
+
+def status_of(refused: StartRefused) -> int:
+    """Return the exit status for a start that is refused; an address that is taken is worth another try too."""
+    return FAILED if refused.part in {"grpc", "http"} or refused.option in _MAY_PASS else BAD_CONFIGURATION
 
 
 async def _started(supervisor: Supervisor, told: Signals) -> bool:

@@ -15,7 +15,7 @@ import typer
 
 from gateway.supervisor.child import Line, LineCut, Post, Role, Served, Terms, Word
 
-from .serve import BAD_CONFIGURATION, FAILED, OK, Signals, run_logged
+from .serve import FAILED, OK, Signals, run_logged, status_of
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -81,7 +81,7 @@ async def _until_stopped(terms: Terms, config: Config, log: EventLog, line: Line
         await served.start()
     except StartRefused as refused:
         log.emit(NotStarted(refused.part, refused.where, refused.why))
-        return FAILED if refused.part in {"grpc", "http"} else BAD_CONFIGURATION
+        return status_of(refused)
     line.tell(Word.READY)
     while not told.stop:
         await told.wait(None)

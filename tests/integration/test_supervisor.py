@@ -32,6 +32,7 @@ from tests.integration.gateway_process import (
     start,
     stub_of,
 )
+from tests.integration.status_site import StatusSite
 
 pytestmark = pytest.mark.xdist_group("gateway_process")
 
@@ -171,6 +172,38 @@ def test_a_worker_that_is_killed_under_load_is_replaced(site: Site) -> None:
     assert set(loaded.measures) == {verdict_pb2.MEASURE_PASS}
     assert set(loaded.failures) <= {grpc.StatusCode.UNAVAILABLE}
     assert loaded.failures[grpc.StatusCode.UNAVAILABLE] <= 3 * CALLERS
+
+
+def test_a_keeper_that_is_killed_under_load_fails_no_call(tmp_path: Path) -> None:
+    site = StatusSite(tmp_path)
+    with running(site, TWO) as gateway, load(gateway, site) as loaded:
+        for _ in range(2):
+            before = pid(gateway, "keeper")
+            os.kill(before, signal.SIGKILL)
+            assert gateway.wait_for("process_died")["process"] == "keeper"
+            status, body, _ = gateway.get("/readyz")
+            assert (status, json.loads(body)["checks"]["keeper"] in {"missing", "starting"}) == (503, True)
+            gateway.wait_for("process_ready", process="keeper")
+            assert gateway.get("/readyz")[0] == 200
+        loaded.done.set()
+        gateway.signal(signal.SIGTERM)
+        assert gateway.end() == 0
+        assert gateway.stderr == b""
+        stopped = [one["instance"] for one in gateway.events if one["event"] == "stopped"]
+        assert stopped[-2:] == [f"{INSTANCE}.keeper", INSTANCE]
+    assert not loaded.failures
+    assert set(loaded.measures) == {verdict_pb2.MEASURE_PASS}
+
+
+def test_a_keeper_that_cannot_start_ends_the_start(tmp_path: Path) -> None:
+    site = StatusSite(tmp_path)
+    (tmp_path / "status").write_text("a file, not a folder")
+    gateway = start(site, TWO)
+    assert gateway.end() == 1
+    gateway.close()
+    (refused,) = [one for one in gateway.events if one["event"] == "start_refused"]
+    assert (refused["instance"], refused["part"]) == (f"{INSTANCE}.keeper", "status")
+    assert not [one for one in gateway.events if "worker" in one["instance"]]
 
 
 def test_what_is_started_again_serves_by_the_configuration_of_the_start(site: Site) -> None:
