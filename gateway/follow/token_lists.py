@@ -86,7 +86,7 @@ class TokenListFollower:
         """Follow until cancelled."""
         try:
             while True:
-                await self._sleep(await self._refresh_or_tell())
+                await self._wait(await self._refresh_or_tell())
         finally:
             await self.close()
 
@@ -96,7 +96,7 @@ class TokenListFollower:
         1. let what is held lapse, if its time is over: whoever keeps the follower waiting does not keep that up
         2. fetch, judge and hand on; or take note why not
         3. as 1, for the time may have gone by meanwhile
-        4. the pause, which ends no later than what is held
+        4. the pause, which ends no later than what is held: but ten seconds it is, however short its issuer makes it
         """
         # 1
         await self._time_left()
@@ -111,12 +111,20 @@ class TokenListFollower:
         # 3
         left = await self._time_left()
         # 4
-        return pause if left is None else min(pause, left)
+        return pause if left is None else min(pause, max(left, LEAST_PAUSE_S))
 
     async def close(self) -> None:
         """Close the connection, and remove what has come and was not taken."""
         await self._http.close()
         self._words.unlink(missing_ok=True)
+
+    async def _wait(self, pause: float) -> None:
+        """Wait, and let what is held lapse on time."""
+        while pause > 0:
+            left = await self._time_left()
+            nap = pause if left is None else min(pause, left)
+            await self._sleep(nap)
+            pause -= nap
 
     async def _time_left(self) -> float | None:
         """Return for how long what is held may still be said, at least a second; None if it has no end, or is over.

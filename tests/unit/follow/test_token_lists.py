@@ -15,7 +15,7 @@ import pytest
 from gateway.changes import ListName, StoreDegraded, Word
 from gateway.follow.token_list_fetch import TokenListHttp
 from gateway.follow.token_list_source import PLAIN, SourceInvalid, TokenListRefusal, TokenListSource
-from gateway.follow.token_lists import MOST_BACKOFF_S, TokenListFollower
+from gateway.follow.token_lists import MOST_BACKOFF_S
 from gateway.formats.status_list import pack
 from gateway.status.words import AS_SIGNED, CANCELLED, GREEN, RED, SUSPENDED, UNKNOWN, YELLOW
 from gateway.values import Algorithm, Format, Instant, KeyUse
@@ -153,6 +153,7 @@ async def test_a_list_that_is_held_no_more_is_fetched_whole(world: World) -> Non
         (0.001, 3_600, 0.9, 9.1),
         (10**8, 10**8, 0.0, 86_400.0),
         (600, 30, 0.0, 30.0),
+        (600, 1, 0.0, 10.0),
         (600, None, 0.0, 600.0),
     ],
 )
@@ -257,8 +258,10 @@ async def test_a_list_past_its_end_lapses_though_its_site_says_that_nothing_is_n
     follower = world.follow()
     await follower.refresh()
     world.site.manner = Manner.ALWAYS_SAME
-    world.clock.advance(3_599)
-    assert await follower.refresh() == 1.0
+    world.clock.advance(3_570)
+    assert await follower.refresh() == 30.0
+    world.clock.advance(29)
+    assert await follower.refresh() == 10.0
     assert world.kept.words() is not None
     world.clock.advance(1)
     await follower.refresh()
@@ -351,11 +354,12 @@ async def test_one_spelling_under_the_others_name_is_no_list(world: World) -> No
 
 async def test_a_token_of_more_bytes_and_a_list_of_more_places_than_allowed(world: World) -> None:
     size = len(world.site.token)
-    for changes, outcome in (
+    cases: list[tuple[dict[str, Any], object]] = [
         ({"max_token_bytes": size}, ("taken", 8)),
         ({"max_token_bytes": size - 1}, ("refused", R.TOO_LARGE)),
         ({"max_places": 7}, ("refused", R.TOO_LARGE)),
-    ):
+    ]
+    for changes, outcome in cases:
         world.kept.lists.clear()
         await world.follow(**changes).refresh()
         assert world.last() == outcome
@@ -405,16 +409,7 @@ async def test_it_follows_until_it_is_cancelled_and_survives_a_bug(world: World)
             done.set()
             await asyncio.Event().wait()
 
-    follower = TokenListFollower(
-        TokenListSource(NAME, f"http://127.0.0.1:{world.site.port}/s/1"),
-        trust=lambda: world.trust,
-        sink=world.kept,
-        folder=world.folder,
-        clock=world.clock,
-        observer=world.watched,
-        chance=lambda: 0.0,
-        sleep=sleep,
-    )
+    follower = world.follow(sleep=sleep)
     task = asyncio.create_task(follower.run())
     async with asyncio.timeout(10):
         await done.wait()
@@ -424,6 +419,28 @@ async def test_it_follows_until_it_is_cancelled_and_survives_a_bug(world: World)
     assert pauses == [10.0, 600.0, 600.0]
     assert world.watched.bugs == [bug]
     assert [what for what, _ in world.watched.told] == ["taken", "unchanged"]
+
+
+async def test_a_list_lapses_on_time_and_is_not_fetched_more_often_for_it(world: World) -> None:
+    world.site.token = token(exp=int(NOON) + 3)
+    told: list[tuple[float, bool]] = []
+    done = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        told.append((seconds, world.kept.words() is not None))
+        world.clock.advance(seconds)
+        if len(told) == 2:
+            done.set()
+            await asyncio.Event().wait()
+
+    follower = world.follow(sleep=sleep)
+    task = asyncio.create_task(follower.run())
+    async with asyncio.timeout(10):
+        await done.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert told == [(3.0, True), (7.0, False)]
+    assert len(world.site.requests) == 1
 
 
 @pytest.mark.parametrize(

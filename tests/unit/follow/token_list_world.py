@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,9 @@ class World:
     watched: Watched = field(default_factory=Watched)
     trust: TrustSnapshot = field(default_factory=trusted)
     chance: float = 0.0
-    slept: list[float] = field(default_factory=list)
     followers: list[TokenListFollower] = field(default_factory=list)
 
-    def follow(self, **changes: Any) -> TokenListFollower:
+    def follow(self, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, **changes: Any) -> TokenListFollower:
         """Return a new follower, as after a restart."""
         options = {"name": NAME, "address": f"http://127.0.0.1:{self.site.port}/s/1", "time_limit_s": 30.0, **changes}
         made = TokenListFollower(
@@ -147,6 +147,7 @@ class World:
             clock=self.clock,
             observer=self.watched,
             chance=lambda: self.chance,
+            sleep=sleep,
         )
         self.followers.append(made)
         return made
