@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 from healthcode.interop.v1 import status_service_pb2 as pb
@@ -178,6 +179,6 @@ def _error_info(failed: grpc.aio.AioRpcError) -> Any:
             info = ErrorInfo()
             if packed.Unpack(info):
                 return info
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, DecodeError):
         return None
     return None

@@ -11,7 +11,7 @@ import pytest
 from gateway.changes import BatchRefusal, BatchRefused
 from gateway.rpc.status_client import StatusClient, WatchEvent, connected_status
 from gateway.status import words
-from gateway.values import Measure, Purpose
+from gateway.values import Instant, Measure, Purpose
 from tests.conftest import FakeClock
 from tests.simulators.watched_country import HERE, WatchedCountry, watched_country
 
@@ -48,6 +48,31 @@ async def test_what_a_province_publishes_is_told(tmp_path: Path, clock: FakeCloc
             await client.publish(province.close(clock()))
             assert await told(events, 3) == {f"h{index}": (MANUAL, False) for index in range(3)}
         assert len(country.watches) == 0
+
+
+async def test_what_points_to_no_list_is_judged_once(tmp_path: Path, clock: FakeClock) -> None:
+    async with watched_country(tmp_path, clock) as country, connected_status(country.target) as client:
+        await client.publish(country.province.change({words.GREEN: [0]}, clock()))
+        good = country.code(0, clock())
+        codes = {
+            "watched": good,
+            "forged": good[:-4] + b"AAAA",
+            "cut": good[:-40],
+            "opaque": b"YN00000001",
+            "garbage": b"\xff\x00",
+            "ended": country.code(0, Instant(clock() - 3_700)),
+        }
+        events = client.watch(codes.items(), purpose=Purpose.TRANSPORT_ARRIVAL, division=HERE)
+        async with aclosing(events):
+            assert await told(events, len(codes)) == {
+                "watched": (PASS, True),
+                "forged": (DENY, False),
+                "cut": (MANUAL, False),
+                "opaque": (MANUAL, False),
+                "garbage": (MANUAL, False),
+                "ended": (DENY, False),
+            }
+        assert len(country.watches) == 1
 
 
 async def test_the_client_tells_refusals_in_our_own_words(tmp_path: Path, clock: FakeClock) -> None:

@@ -255,6 +255,44 @@ async def test_a_list_that_came_and_went_unseen_is_never_shown(shown: Shown, mon
     assert ListName(OURS, first.uri) not in shown.keeper.heads
 
 
+async def test_a_list_that_is_gone_is_not_begun_anew(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "MAX_GIVEN", 1)
+    (first,) = shown.give_out(GREEN)
+    await shown.flush()
+    shown.keeper.lose_everything()
+    shown.give_out(GREEN)
+    shown.register.take_back(first)
+    await shown.flush()
+    await shown.flush()
+    assert ListName(OURS, first.uri) not in shown.keeper.heads
+    assert len(shown.keeper.heads) == 1
+
+
+async def test_a_list_that_is_left_and_empty_is_gone(shown: Shown) -> None:
+    (place,) = shown.give_out(GREEN)
+    await shown.flush()
+    shown.register.take_back(place)
+    shown.keeper.refuses = BatchRefusal.NUMBER_TAKEN
+    await shown.flush()
+    assert shown.register.look_up(place) is None
+    assert shown.register.raw(place.uri) is None
+    shown.keeper.refuses = None
+    await shown.flush(60)
+    assert len(shown.keeper.taken) == 1
+
+
+async def test_a_keeper_that_refuses_every_list_does_not_make_them_endless(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "MAX_LISTS", 3)
+    shown.keeper.refuses = BatchRefusal.LIST_CLOSED
+    places = []
+    for _ in range(10):
+        places += shown.give_out(GREEN)
+        await shown.flush()
+    assert len({place.uri for place in places}) == 3
+
+
 async def test_lists_that_wait_to_be_closed_are_bounded(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(register, "MAX_GIVEN", 1)
     monkeypatch.setattr(publishing, "MOST_GONE", 3)

@@ -106,10 +106,10 @@ async def test_what_went_by_is_made_up_for(following: Following) -> None:
 
 async def test_a_fault_ends_nothing_and_what_it_swallowed_is_made_up_for(following: Following) -> None:
     connection = await following.world.registered(3)
-    following.redden(0)
+    following.redden(2)
     following.subscriptions[0].put(RuntimeError(CANARY))
     await until(lambda: connection.watch.pending > 0)
-    assert following.world.events(connection) == [("h0", DENY, True)]
+    assert following.world.events(connection) == [("h2", DENY, True)]
     assert [type(one) for one in following.world.counts.failures] == [RuntimeError]
     assert (len(following.subscriptions), following.subscriptions[0].closed) == (2, True)
     following.subscriptions[1].put(following.redden(1))
