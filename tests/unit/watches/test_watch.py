@@ -182,3 +182,16 @@ async def test_whatever_is_cut_the_caller_ends_with_what_is(seed: int) -> None:
         assert number == got + 1
         got, known[handle] = number, measure
     assert known == {handle: one.decision.measure for handle, one in connection.watch.codes.items()}
+
+
+async def test_codes_that_cannot_be_watched_do_not_pile_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "ENDED_KEPT", 50)
+    connection = await world.registered(2)
+    for number in range(500):
+        world.register(connection, f"none{number}", 0, None)
+        world.events(connection)
+    assert len(connection.watch.codes) == 2 + 50
+    again = go_on(world, connection, connection.watch.event - 50)
+    assert len(numbered(world, again)) == 50
+    await world.apply({words.RED: [1]})
+    assert [handle for _, handle, _ in numbered(world, again)] == ["h1"]
