@@ -111,7 +111,7 @@ class StatusSection(Section):
     )
     keep_days: float = Field(default=14, gt=0, le=3_650, description="Days that signed batches are kept.")
     checkpoint_s: float = Field(
-        default=10, ge=0.1, le=3_600, allow_inf_nan=False, description="Seconds between two checkpoints of the lists."
+        default=30, ge=0.1, le=3_600, allow_inf_nan=False, description="Seconds between two checkpoints of the lists."
     )
     fresh_s: float = Field(default=60, gt=0, le=86_400, description="Seconds for which a list's word is fresh.")
     budget_s: float = Field(
