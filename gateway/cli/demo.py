@@ -18,10 +18,14 @@ def demo(
         bool, typer.Option("--once", help="End by itself; exit 0 if all verdicts were the expected ones.")
     ] = False,
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Keeps keys, trust list and configuration.")] = DEFAULT,
-    grpc: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where gRPC listens; port 0: any.")] = "127.0.0.1:8443",
+    grpc: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where gRPC listens, live status on the next port; port 0: any.")
+    ] = "127.0.0.1:8443",
     http: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where HTTP listens; port 0: any.")] = "127.0.0.1:9464",
 ) -> None:
     """Start a gateway with sample provinces, verify codes of every format over gRPC, show the verdicts, keep serving.
+
+    A code turns red while it is watched: its province publishes that to the running gateway.
 
     Exit status: 0 all verdicts were the expected ones, 1 one was not or the gateway could not start.
 

@@ -67,7 +67,7 @@ class SampleIssuers:
 def make_issuers(home: DemoHome) -> SampleIssuers:
     """Return the sample issuers, with keys kept in `home`."""
     return SampleIssuers(
-        guizhou=_province(home, "520000", "guizhou", "Sample Guizhou", Algorithm.ED25519),
+        guizhou=make_guizhou(home),
         hainan=_province(home, "460000", "hainan", "Sample Hainan", Algorithm.ES256),
         jilin=_province(home, "220000", "jilin", "Sample Jilin", Algorithm.ED25519, {"orange": "YELLOW"}),
         fujian=_sm2_province(home) if sm2.available() else None,
@@ -75,6 +75,11 @@ def make_issuers(home: DemoHome) -> SampleIssuers:
         cards=_card_issuer(home),
         seals=_with_certificate(home, "XBA", "vdsnc", "Sample seal authority", {"attested": "UNCONFIRMED"}),
     )
+
+
+def make_guizhou(home: DemoHome) -> SampleIssuer:
+    """Return the sample province that publishes live status too."""
+    return _province(home, "520000", "guizhou", "Sample Guizhou", Algorithm.ED25519)
 
 
 def trust_document(issuers: tuple[ListedIssuer, ...], at: Instant) -> bytes:

@@ -14,15 +14,20 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.app import App
+from gateway.changes import BatchRefused, StoreDegraded
 from gateway.config import LogLevel, load
+from gateway.errors import Reason
 from gateway.instants import format_instant, now
+from gateway.loading import StartRefused
 from gateway.policy.book import SHIPPED
 from gateway.rpc.client import Answer, VerificationClient, connected
+from gateway.rpc.status_client import connected_status
 from gateway.values import Algorithm, DivisionCode, Instant, Measure, Profile, Purpose, Way
 from gateway.watch.logs import EventLog
 
 from .home import DemoHome
-from .provinces import make_issuers, trust_document
+from .live import LiveList, live_samples
+from .provinces import make_guizhou, make_issuers, trust_document
 from .public import WHERE_TO_GET_THEM, PublicCodes, public_codes, vectors_folder
 from .samples import RECEIVING, Sample, displayed_samples, own_samples
 from .simulated import NONE_OF_THEM, SOURCE_TREE, WITHOUT_THEM, SimulatedProvinces, simulated_provinces
@@ -53,6 +58,11 @@ issuer = "https://gateway.example"
 signer = "file:{conversion}"
 issuer = "https://gateway.example/conversion"
 status_uri = "https://gateway.example/status"
+[status]
+directory = "status"
+listen = "{status}"
+signer = "file:{lists}"
+issuer = "https://gateway.example/lists"
 """
 _PROVINCES = """\
 [provinces]
@@ -107,28 +117,70 @@ async def run_demo(
         app = App(load(config_file), clock=clock, log=EventLog(level=LogLevel.WARNING, stream=log_to))
         await app.start()
         try:
-            return await _show(console, app, clock, samples, host=grpc.rpartition(":")[0], once=once)
+            host = grpc.rpartition(":")[0]
+            async with (
+                connected(f"{host}:{app.grpc_port}") as client,
+                connected_status(f"{host}:{app.status_port}") as lists,
+            ):
+                course = _Course(console, app, host, clock, client, LiveList(lists, make_guizhou(home)))
+                return await course.run(samples, once=once)
+        except (BatchRefused, StoreDegraded) as failed:
+            why = f"the list that is kept there cannot be gone on with ({failed}): remove the folder"
+            raise StartRefused("status", "--folder", str(home.folder), why) from None
         finally:
             await app.drain()
 
 
-async def _show(
-    console: Console, app: App, clock: DemoClock, samples: Sequence[Sample], *, host: str, once: bool
-) -> bool:
-    console.print(
-        f"A sample gateway listens on {host}:{app.grpc_port} and is asked about these codes.\n",
-        highlight=False,
-    )
-    verdicts: list[Verdict] = []
-    async with connected(f"{host}:{app.grpc_port}") as client:
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What is shown, one after the other, once the gateway serves."""
+
+    console: Console
+    app: App
+    host: str
+    clock: DemoClock
+    client: VerificationClient
+    live: LiveList
+
+    async def run(self, samples: Sequence[Sample], *, once: bool) -> bool:
+        """Run it; return whether every verdict was the expected one."""
+        self._say(f"A sample gateway listens on {self.host}:{self.app.grpc_port} and is asked about these codes.\n")
+        # Nothing is published while the clock is set back: batches would come from the future.
+        await self.live.begin()
+        verdicts: list[Verdict] = []
         for sample in samples:
-            verdicts += await _ask(client, clock, sample)
-    console.print(_table(verdicts))
-    console.print(_summary(verdicts))
-    if not once:
-        console.print(_invitation(host, app, samples[0]), soft_wrap=True, highlight=False)
-        await _until_interrupted()
-    return all(verdict.as_expected for verdict in verdicts)
+            verdicts += await _ask(self.client, self.clock, sample)
+        self.console.print(_table(f"What a gate in Zhejiang ({RECEIVING}) is told", verdicts))
+        verdicts += await self._turn_red()
+        self.console.print(_summary(verdicts))
+        if not once:
+            self._say(_invitation(self.host, self.app, samples[0]))
+            beating = asyncio.create_task(self.live.keep_alive())
+            await _until_interrupted()
+            beating.cancel()
+        return all(verdict.as_expected for verdict in verdicts)
+
+    async def _turn_red(self) -> list[Verdict]:
+        """Let a code turn red while a gate watches it, and show what the gate is told."""
+        code = self.live.watched_code(self.clock())
+        told = await self.live.turn_red(code)
+        later = f"the same code, {told.seconds * 1000:.0f} ms after Guizhou began to publish red"
+        green = Sample("Guizhou green, watched while its holder travels", code, Measure.PASS, Reason.STATE_GREEN)
+        red = replace(green, title=later, measure=Measure.DENY, reason=Reason.STATE_RED)
+        verdicts = [
+            Verdict(green, told.before),
+            Verdict(red, told.after),
+            *await _ask(self.client, self.clock, replace(red, title="the same code, scanned on arrival")),
+        ]
+        self._say(
+            "\nA signed code stays green; its holder may not. Guizhou publishes over gRPC what has changed, signed, and "
+            "a gate that watches the code (WatchCodes) is told: nobody scans it again, and nobody asks Guizhou.\n"
+        )
+        self.console.print(_table("What the gate is told of a code that it watches", verdicts))
+        return verdicts
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, highlight=False)
 
 
 def _public(console: Console) -> PublicCodes:
@@ -147,7 +199,7 @@ def prepare(
     issuers = make_issuers(home)
     listed = (*(issuer.listed for issuer in issuers.all()), *public.issuers, *provinces.issuers)
     home.trust_list.write_bytes(trust_document(listed, at))
-    for name in ("gateway", "conversion"):
+    for name in ("gateway", "conversion", "lists"):
         home.signer(name, Algorithm.ED25519)
     text = _CONFIG.format(
         grpc=grpc,
@@ -155,13 +207,21 @@ def prepare(
         policies=SHIPPED,
         signer=home.key_file("gateway").name,
         conversion=home.key_file("conversion").name,
+        status=_port_after(grpc),
+        lists=home.key_file("lists").name,
     )
-    samples = [*own_samples(issuers, at), *public.samples, *provinces.samples]
+    samples = [*own_samples(issuers, at), *live_samples(issuers.guizhou, at), *public.samples, *provinces.samples]
     if provinces.directory is not None:
         text += _PROVINCES.format(directory=json.dumps(str(provinces.directory)))
         samples += displayed_samples(at)  # what a screen means stands in the profiles
     home.config.write_text(text)
     return samples, home.config
+
+
+def _port_after(address: str) -> str:
+    """Return where live status is served: on the port after that of `address`, or on any if that is on any."""
+    host, _, port = address.rpartition(":")
+    return f"{host}:{int(port) + 1 if port.isdigit() and 0 < int(port) < 65_535 else 0}"
 
 
 async def _ask(client: VerificationClient, clock: DemoClock, sample: Sample) -> list[Verdict]:
@@ -183,10 +243,8 @@ async def _ask(client: VerificationClient, clock: DemoClock, sample: Sample) -> 
         clock.set_to = None
 
 
-def _table(verdicts: Sequence[Verdict]) -> Table:
-    table = Table(
-        title=f"What a gate in Zhejiang ({RECEIVING}) is told", title_justify="left", box=None, pad_edge=False
-    )
+def _table(title: str, verdicts: Sequence[Verdict]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("code")
     table.add_column("measure", no_wrap=True)
     table.add_column("why")
@@ -216,6 +274,8 @@ def _invitation(host: str, app: App, sample: Sample) -> str:
         f"\nThe gateway is serving: gRPC on {host}:{app.grpc_port}, metrics and health on http://{host}:{app.http_port}.\n"
         "Call it from another terminal:\n\n"
         f"  .venv/bin/hcgw ask --to {host}:{app.grpc_port} --division {RECEIVING} {sample.code.decode()}\n\n"
+        "Which lists of live status it holds, and how old they are:\n\n"
+        f"  .venv/bin/hcgw status lists --to {host}:{app.status_port}\n\n"
         "Ctrl-C ends it."
     )
 

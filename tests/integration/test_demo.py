@@ -36,10 +36,12 @@ def run_demo(folder: Path, vectors: Path) -> subprocess.CompletedProcess[str]:
 def test_every_verdict_is_the_expected_one_with_public_codes_among_them(tmp_path: Path) -> None:
     done = run_demo(tmp_path / "demo", require_vectors())
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "62 of 62 verdicts are the expected ones" in done.stdout
+    assert "69 of 69 verdicts are the expected ones" in done.stdout
     for measure in ("PASS", "LIMITED", "DENY", "MANUAL"):
         assert measure in done.stdout
     assert done.stderr == ""
+    turned = [line for line in done.stdout.splitlines() if "ms after Guizhou began to publish red" in line]
+    assert ["DENY" in line and "STATE_RED" in line for line in turned] == [True]
 
 
 def test_without_public_codes_it_says_so_in_one_line_and_still_shows_its_own(tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_without_public_codes_it_says_so_in_one_line_and_still_shows_its_own(tmp
     for done in (first, again):
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.splitlines()[0] == WHERE_TO_GET_THEM
-        assert "51 of 51 verdicts are the expected ones" in done.stdout
+        assert "58 of 58 verdicts are the expected ones" in done.stdout
 
 
 async def test_without_the_source_tree_it_says_so_in_one_line_and_still_shows_the_rest(
@@ -59,7 +61,7 @@ async def test_without_the_source_tree_it_says_so_in_one_line_and_still_shows_th
     assert await demo(home, once=True, grpc="127.0.0.1:0", http="127.0.0.1:0", log_to=log, tree=tmp_path)
     said = capsys.readouterr().out
     assert WITHOUT_THEM in said
-    assert "18 of 18 verdicts are the expected ones" in said
+    assert "25 of 25 verdicts are the expected ones" in said
     assert log.getvalue() == ""
 
 
