@@ -13,5 +13,4 @@ async def test_whatever_the_line_does_both_ends_hold_what_issuers_signed(tmp_pat
     assert link.faults == []
     assert link.batches == 240
     assert sum(line.cut for line in link.lines) > 3
-    assert link.restarts
-    assert link.told["snapshot"]
+    assert link.told["followed"]

@@ -40,6 +40,8 @@ class Country:
 
     keys: dict[IssuerId, tuple[SigningKey, ...]] = field(default_factory=dict)
     epoch: int = 0
+    """Set it anew to tell that others are trusted."""
+    _trust: TrustSnapshot | None = field(default=None, repr=False)
 
     def province(self, name: str, uri: str = "", capacity: int = 1_024) -> StatusIssuer:
         """Return a list of a province, which is trusted from now on."""
@@ -56,10 +58,13 @@ class Country:
         return self.keys[issuer][0]
 
     def trust(self) -> TrustSnapshot:
-        """Return who is trusted now."""
+        """Return who is trusted now. The same until somebody is added."""
+        if self._trust is not None and (self._trust.epoch, len(self._trust.issuers)) == (self.epoch, len(self.keys)):
+            return self._trust
         trusted: list[TrustedKey] = [key.trusted(issuer) for issuer, keys in self.keys.items() for key in keys]
         profiles = {issuer: IssuerProfile(issuer, None, frozenset({Format.NATIVE})) for issuer in self.keys}
-        return TrustSnapshot(KeyRing(trusted), profiles, {}, epoch=self.epoch)
+        self._trust = TrustSnapshot(KeyRing(trusted), profiles, {}, epoch=self.epoch)
+        return self._trust
 
 
 @dataclass(slots=True)
