@@ -155,7 +155,7 @@ class GroupCommit:
             for job in group:
                 self._do_one(job)  # 1
             db.execute("COMMIT")  # 2
-        except (apsw.Error, OSError, MemoryError) as failed:
+        except Exception as failed:  # noqa: BLE001 whatever it is, the thread lives on, and nobody is told of success
             for job in group:  # 3
                 if job.raised is None:
                     job.raised = degraded(failed)

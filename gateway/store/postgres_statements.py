@@ -52,7 +52,7 @@ INSERT INTO lists (issuer, uri, capacity, opened, base, base_digest, base_issued
 VALUES ($1, $2, $3, $4, $5, $6, $7, $5, $6, $7, $8)
 ON CONFLICT (issuer, uri) DO UPDATE SET capacity = $3, opened = $4, base = $5, base_digest = $6, base_issued = $7,
   last = $5, digest = $6, issued = $7, closed = $8
-WHERE lists.last < $5 OR (lists.last = $5 AND lists.digest = $6) RETURNING id"""
+WHERE (lists.last < $5 OR (lists.last = $5 AND lists.digest = $6)) AND ($8 OR NOT lists.closed) RETURNING id"""
 _FIRST_KEPT: Final = """
 SELECT number FROM batches WHERE list = $1 AND number > $2 AND (number > $3 OR received >= $4)
 ORDER BY number LIMIT 1"""

@@ -62,6 +62,8 @@ class SqliteLog:
             create(path)
             writer = connect(path, vfs=vfs, writes=True)
             try:
+                if writer.readonly("main"):
+                    raise StoreDegraded("sqlite: the file cannot be written")
                 migrate(writer)
                 sync_folder(path.parent)
                 return writer, connect(path, vfs=vfs, writes=False)
