@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from gateway.supervisor.supervisor import Supervisor
     from gateway.watch.logs import EventLog
 
+STILL_STARTING_S: Final = 10.0
+"""Between two words to systemd that the start goes on."""
+
 OK: Final = 0
 FAILED: Final = 1
 BAD_CONFIGURATION: Final = 78
@@ -165,10 +168,14 @@ def status_of(refused: StartRefused) -> int:
 
 
 async def _started(supervisor: Supervisor, told: Signals) -> bool:
-    """Start all processes; tell whether they serve. Told to stop meanwhile, give up: a start may take minutes."""
+    """Start all processes; tell whether they serve. Told to stop meanwhile, give up: a start may take minutes.
+
+    systemd's own limit of a start is for one that is stuck; as long as this goes on it is moved on.
+    """
     starting = asyncio.create_task(supervisor.start())
     while not (starting.done() or told.stop):
-        waiting = asyncio.create_task(told.wait(None))
+        notify(f"EXTEND_TIMEOUT_USEC={2_000_000 * STILL_STARTING_S:.0f}")
+        waiting = asyncio.create_task(told.wait(STILL_STARTING_S))
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
     if not starting.done():

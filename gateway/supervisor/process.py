@@ -4,7 +4,8 @@ Rules:
 
 - exec, never a fork that goes on: grpc's threads do not survive one.
 - It inherits its end of the line, standard output and error, and nothing else that is open here.
-- Signals go to this very process as long as it has not been waited for, so never to another that got its id.
+- Signals go to this very process, by a descriptor of it (pidfd): never to another that got its id since. (The library's
+  own send_signal may take the exit status before whoever waits for it, who then learns 255.)
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class Process:
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when it has said that it serves; cancelled if it ended without."""
         self._started = started
+        self._handle: int | None = None
+        with suppress(ProcessLookupError):  # it has ended and has been waited for: nothing to signal
+            self._handle = os.pidfd_open(started.pid)
         self._line = line
         self._reloads: list[asyncio.Future[Word]] = []
         self._hearing = loop.create_task(self._hear(reader))
@@ -42,8 +46,9 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
-        with suppress(ProcessLookupError):
-            self._started.send_signal(number)
+        if self._handle is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
 
     async def reload(self) -> bool:
         """Have it reload; tell whether that put anything in force. Returns False too if it ends meanwhile."""
@@ -68,6 +73,9 @@ class Process:
 
     async def _end(self) -> int:
         status = await self._started.wait()
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         self._hearing.cancel()
         self._line.close()
         self.ready.cancel()

@@ -211,6 +211,26 @@ async def test_a_drain_between_two_lives_starts_no_third(world: Make) -> None:
     assert len(its.spawned) == 1
 
 
+async def test_a_drain_while_one_is_being_started_ends_that_one(world: Make) -> None:
+    its = world()
+    await its.guard.start()
+    its.may_begin.clear()
+    its.spawned[0].signal(signal.SIGKILL)
+    assert [await its.heard.next() for _ in range(2)] == ["ready", "died"]
+    assert await its.guard.reload() is True  # whatever starts next reads anew
+    await its.guard.look()
+    assert state(its) == "missing"
+    assert await its.guard.ask("/metrics", budget_s=LONG_S) is None
+    await asyncio.sleep(SWIFT.first_again_s * 4)  # until it is about to start
+    draining = asyncio.create_task(its.guard.drain(LONG_S))
+    await asyncio.wait({draining}, timeout=0)
+    its.may_begin.set()
+    await asyncio.wait_for(draining, LONG_S)
+    assert len(its.spawned) == 2
+    assert its.spawned[1].ended.done()
+    assert "worker-0 reloaded" not in notes(its.folder)
+
+
 async def test_it_ends_when_its_supervisor_is_gone(tmp_path: Path) -> None:
     """Its end of the line says so; here the supervisor only lets go of it."""
     its = World(tmp_path)

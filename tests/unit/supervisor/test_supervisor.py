@@ -171,26 +171,28 @@ async def test_one_that_hangs_costs_its_own_part(made: Any) -> None:
     whole: Whole = made(replace(SWIFT, look_s=LONG_S, answer_s=0.2, scrape_s=0.2, silent_s=LONG_S))
     await whole.supervisor.start()
     os.kill(whole.pid("worker-0"), signal.SIGUSR1)
+    others = {"running": "ok", "keeper": "ok", "worker-1": "ok"}
     async with asyncio.timeout(LONG_S):
         while set(await whole.series("stand_in_asked_total")) != {"keeper", "worker-1"}:
             pass
+        while await whole.ready() != (True, others | {"worker-0": "silent"}):
+            pass
+        # The key set is then another worker's.
+        while (await whole.get("/.well-known/jwks.json"))[:2] != (200, b'{"keys":[]}'):
+            pass
     assert (await whole.series("hcgw_process_up"))["worker-0"] == 0.0
-    ready, checks = await whole.ready()
-    assert (ready, checks["worker-0"], checks["worker-1"]) == (True, "silent", "ok")
-    # The key set is then another worker's.
-    assert (await whole.get("/.well-known/jwks.json"))[:2] == (200, b'{"keys":[]}')
     assert (await whole.get("/livez"))[0] == 200
     os.kill(whole.pid("worker-0"), signal.SIGKILL)
 
 
 async def test_one_that_hangs_is_replaced(made: Any) -> None:
-    whole: Whole = made(replace(SWIFT, answer_s=0.1))
+    whole: Whole = made(replace(SWIFT, answer_s=0.5, silent_s=0.5))
     await whole.supervisor.start()
     os.kill(whole.pid("keeper"), signal.SIGUSR1)
     async with asyncio.timeout(LONG_S):
         while (await whole.series("hcgw_process_restarts_total"))["keeper"] == 0 or not (await whole.ready())[0]:
             pass
-    assert whole.events("process_silent")[0]["process"] == "keeper"
+    assert "keeper" in {event["process"] for event in whole.events("process_silent")}
 
 
 @pytest.mark.parametrize(

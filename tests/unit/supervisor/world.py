@@ -79,12 +79,15 @@ class World:
     spawned: list[Process] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at each start."""
+    may_begin: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
+        self.may_begin.set()
         terms = Terms(WORKER, self.folder / "w.sock", grpc_port=7)
         self.guard = Guard(terms, self.spawn, self.patience, self.heard)
 
     async def spawn(self, terms: Terms) -> Process:
+        await self.may_begin.wait()
         if self.spawned and self.system_refuses:
             self.system_refuses -= 1
             raise OSError
