@@ -16,6 +16,7 @@ import pytest
 from healthcode.interop.v1 import status_service_pb2 as pb
 
 from gateway.changes import MAX_NUMBER, BatchDigest, ListName, SignedBatch, StoreDegraded
+from gateway.publishing.ledger import Ledger
 from gateway.status import words
 from gateway.store.sqlite_log import SqliteLog
 from gateway.values import Instant
@@ -30,6 +31,7 @@ from tests.simulators.status_source import (
     Write,
     batch_event,
     scripted_gateway,
+    snapshot_needed,
 )
 from tests.simulators.status_world import Country, running_node
 
@@ -428,3 +430,55 @@ async def test_a_store_that_fails_here_is_waited_for(scene: Scene, monkeypatch: 
     await seen.until("caught_up")
     assert scene.holds(scene.guizhou)
     assert scene.holds(scene.zhejiang)
+
+
+async def test_a_bug_does_not_end_following(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(scene)
+    scene.source.sends(*events(scene.guizhou.batches), CAUGHT_UP)
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "submit", lambda *_: 1 / 0)
+        seen = await scene.follow()
+        await seen.until("bug", LIAR, times=3)
+    await seen.until("caught_up")
+    assert {type(one) for one in seen.bugs} == {ZeroDivisionError}
+    seen.bugs.clear()
+    assert scene.holds(scene.guizhou)
+
+
+async def test_batches_under_way_are_bounded(scene: Scene) -> None:
+    begin(scene)
+    for _ in range(50):
+        scene.guizhou.heartbeat(scene.clock())
+    scene.source.sends(*events(scene.guizhou.batches), CAUGHT_UP)
+    seen = await scene.follow(most_under_way=3, most_bytes_under_way=400)
+    await seen.until("caught_up")
+    assert scene.holds(scene.guizhou)
+
+
+async def test_who_asks_for_snapshots_without_end_has_failed(scene: Scene) -> None:
+    begin(scene)
+    others = [scene.country.province("guizhou", f"https://status.guizhou.example/{number}") for number in range(9)]
+    scene.source.sends(*(snapshot_needed(one, 7) for one in others))
+    seen = await scene.follow(most_set_aside=8)
+    await seen.until("failed", LIAR, "broken")
+    assert not scene.source.snapshots
+
+
+async def test_a_snapshot_of_what_is_held_is_not_asked_for(scene: Scene) -> None:
+    begin(scene)
+    await hold(scene, scene.guizhou)
+    scene.source.sends(snapshot_needed(scene.guizhou, 2), CAUGHT_UP)
+    seen = await scene.follow()
+    await seen.until("caught_up", times=3)
+    assert not scene.source.snapshots
+
+
+async def test_what_comes_after_the_end_of_a_list_is_only_behind(scene: Scene) -> None:
+    begin(scene)
+    scene.guizhou.close(scene.clock())
+    await hold(scene, scene.guizhou)
+    scene.source.sends(batch_event(scene.guizhou.heartbeat(scene.clock(), number=4)), CAUGHT_UP)
+    seen = await scene.follow()
+    await seen.until("caught_up")
+    assert scene.number(scene.guizhou) == 3
+    assert not any(one[0] == "aside" for one in seen.seen)

@@ -293,7 +293,14 @@ async def test_a_caller_has_only_so_many_streams(tmp_path: Path, clock: FakeCloc
             ),
             "positions[1].list",
         ),
+        (
+            pb.StreamChangesRequest(
+                positions=[pb.ListPosition(list=pb.StatusListName(issuer="a", uri="https://a b.example"))]
+            ),
+            "positions[0].list.uri",
+        ),
         (pb.StreamChangesRequest(issuers=["a"] * 1_025), "issuers"),
+        (pb.StreamChangesRequest(positions=[pb.ListPosition()] * 40_000), "positions"),
     ],
 )
 async def test_a_malformed_beginning_is_refused_by_field(
@@ -343,8 +350,8 @@ async def test_who_takes_a_snapshot_too_slowly_keeps_it_from_nobody(
             assert (await call.read()).HasField("head")
         for call in slow:
             await call.wait_for_connection()
-        await asyncio.wait_for(_until(lambda: not node.desk.snapshots.locked()), 20)
-        assert list(node.folder.iterdir()) == []
+        await asyncio.wait_for(_until(lambda: not list(node.folder.iterdir())), 20)
+        assert not node.desk.snapshots.locked()
         for call in slow:
             call.cancel()
 
@@ -355,3 +362,31 @@ PUBLISHED = bytes(sorted(PUBLISHED_BYTES)[byte % len(PUBLISHED_BYTES)] for byte 
 async def _until(holds: Callable[[], bool]) -> None:
     while not holds():  # noqa: ASYNC110 nobody tells of it
         await asyncio.sleep(0.01)
+
+
+async def test_a_stream_ends_with_the_ledger(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_node(tmp_path, Country(), clock) as node, asked(node) as stub:
+        call = stub.StreamChanges(pb.StreamChangesRequest())
+        assert numbers(await events(call, 1)) == ["caught_up"]
+        await node.ledger.close()
+        assert await call.read() is grpc.aio.EOF
+        assert await call.code() is Code.OK
+
+
+async def test_a_snapshot_that_was_taken_over_is_told_to_who_is_behind(tmp_path: Path, clock: FakeClock) -> None:
+    country = Country()
+    issuer = country.province("guizhou")
+    issuer.open(clock())
+    async with running_node(tmp_path / "a", country, clock) as node, asked(node) as stub:
+        await publish_all(stub, issuer)
+        call = stub.StreamChanges(pb.StreamChangesRequest())
+        assert numbers(await events(call, 2)) == [1, "caught_up"]
+        for _ in range(3):
+            issuer.heartbeat(clock())
+        async with running_node(tmp_path / "b", country, clock, serves=False) as other:
+            for signed in issuer.batches:
+                await other.ledger.submit(signed, clock())
+            with await other.ledger.snapshot(issuer.name, other.folder) as taken:
+                await node.ledger.adopt(taken.head, taken.path, issuer.batches[-1], clock())
+        assert numbers(await events(call, 1)) == ["snapshot_needed"]
+        call.cancel()
