@@ -126,7 +126,9 @@ def publish(
         _stop("give either CHANGES.json or --heartbeat", USAGE)
     task = _Publishing(to, _name(issuer, uri), _signers(signer, second_signer), changes)
     number = task.publish()
-    typer.echo(f"held: number {number} of {uri}, {task.places} places changed")
+    typer.echo(
+        f"held: number {number} of {uri}, {f'{task.places} places changed' if task.places else 'a sign of life'}"
+    )
 
 
 @app.command("close")

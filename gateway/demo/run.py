@@ -173,7 +173,7 @@ class _Course:
             *await _ask(self.client, self.clock, replace(red, title="the same code, scanned on arrival")),
         ]
         self._say(
-            "\nA signed code stays green; its holder may not. Guizhou publishes over gRPC what has changed, signed, and "
+            "\nA signed code stays green; its holder may not. Guizhou publishes over gRPC what changed, signed, and "
             "a gate that watches the code (WatchCodes) is told: nobody scans it again, and nobody asks Guizhou.\n"
         )
         self.console.print(_table("What the gate is told of a code that it watches", verdicts))
