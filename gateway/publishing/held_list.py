@@ -308,7 +308,7 @@ def _misfit(file: WritableList, row: ListRow) -> SetAside | None:
     if file.capacity != row.capacity:
         return SetAside.OTHER_CAPACITY
     number = file.checkpointed
-    if number > row.last:
+    if max(number, 0 if file.shown is None else file.shown[0]) > row.last:
         return SetAside.AHEAD_OF_LOG
     if number < row.base:
         return SetAside.BEHIND_LOG

@@ -35,8 +35,8 @@ class Job:
     tries: int = 0
 
     @property
-    def alone(self) -> bool:
-        """Whether no other batch may be judged before this one is applied, or the other way round."""
+    def begins(self) -> bool:
+        """Whether those before it must be applied before it can be judged."""
         return self.batch.capacity is not None or self.batch.closing or self.batch.state_digest is not None
 
 

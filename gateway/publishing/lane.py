@@ -5,7 +5,7 @@ Rules:
 - First come, first served. What waits together is judged in order, appended together, and applied once it is durable.
 - A batch that was begun is brought to its end, even if who sent it has gone: the log may hold it.
 - If another process took the number, its batch is read from the log, and the own one is judged again: it may be it.
-- A batch that must be judged by what the list reads (a state digest, an opening, a closing) goes alone.
+- A batch that must be judged by what the list reads (a state digest, an opening, a closing) has none before it there.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Lane:
         head, size = self.held.head, 0
         while self._inbox and len(group) < MOST_IN_ROUND and size < MOST_BYTES_IN_ROUND:
             job = self._inbox[0]
-            if group and (job.alone or job.batch.number != group[-1].batch.number + 1):
+            if group and (job.begins or job.batch.number != group[-1].batch.number + 1):
                 return
             self._inbox.popleft()
             if job.done.done():
@@ -142,8 +142,6 @@ class Lane:
                 continue
             head, size = head_after(head, job.batch, job.digest), size + len(job.signed.body)
             group.append(job)
-            if job.alone:
-                return
 
     async def _judge(self, job: Job, head: ListHead | None, *, changed: bool) -> Accepted | None:
         """Return None if a batch may be appended after `head`; what to answer if it is held already.
@@ -202,7 +200,7 @@ class Lane:
             raise BatchRefused(BatchRefusal.NUMBER_TAKEN, "number", held=head.number)
 
     async def _digest_after(self, batch: StatusBatch) -> bytes:
-        """Return what the list's digest will be; the batch goes alone, so the list stands still meanwhile."""
+        """Return what the list's digest will be; the batch is the first of its group, so the list is as before it."""
         file = self.held.file
         if batch.closing or file is None:
             capacity = batch.capacity or (0 if self.held.head is None else self.held.head.capacity)

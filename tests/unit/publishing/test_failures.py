@@ -37,6 +37,13 @@ async def opened(house: House) -> StatusIssuer:
     return zhejiang
 
 
+def checkpointed(house: House, one: StatusIssuer) -> int:
+    """Return the number of a list's checkpoint."""
+    file = house.ledger._lanes[one.name].held.file
+    assert file is not None
+    return file.checkpointed
+
+
 class Disk:
     """Lets fsyncs of list files fail while `bad`."""
 
@@ -77,6 +84,7 @@ async def test_an_fsync_that_fails_is_declared_and_the_file_is_not_trusted_again
     assert house.workers_read(zhejiang) == zhejiang.held
     assert house.look(zhejiang, 1) is CodeState.RED
     await house.ledger.checkpoint()
+    assert checkpointed(house, zhejiang) == 4
     house = await house.crash_and_start()
     assert house.workers_read(zhejiang) == zhejiang.held
     assert house.told.aside == []
@@ -199,6 +207,82 @@ async def test_a_commit_whose_answer_was_lost_is_found_by_the_next_batch(house: 
         await house.submit(zhejiang.change({words.RED: [1]}, clock()))
     await house.ledger.probe()
     assert await house.submit(zhejiang.change({words.RED: [2]}, clock())) == (4, False)
+    assert house.workers_read(zhejiang) == zhejiang.held
+
+
+async def test_a_failing_log_is_tried_once_for_all_that_wait(house: House, clock: FakeClock) -> None:
+    zhejiang, log = await opened(house), house.log
+    assert isinstance(log, MemoryLog)
+    log.gate = asyncio.Event()
+    batches = [zhejiang.change({words.RED: [index]}, clock(), prove=True) for index in range(3)]
+    waiting = [asyncio.create_task(house.submit(signed)) for signed in batches]
+    await log.waiting.wait()
+    log.waiting.clear()
+    log.broken = True
+    log.gate.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in answers] == [StoreDegraded] * 3
+    assert not log.waiting.is_set()
+
+
+async def test_a_list_whose_opening_failed_leaves_nothing(tmp_path: Path, clock: FakeClock) -> None:
+    house = await House(tmp_path / "lists", MemoryLog(), clock, LedgerSettings(max_lists=1)).start()
+    log = house.log
+    assert isinstance(log, MemoryLog)
+    first, second = province("https://z.example/1"), province("https://z.example/2")
+    log.broken = True
+    with pytest.raises(StoreDegraded):
+        await house.submit(first.open(clock()))
+    assert house.ledger.degraded  # of reading the log: nothing was made
+    log.broken = False
+    await house.ledger.probe()
+    log.gate = asyncio.Event()
+    waiting = asyncio.create_task(house.submit(first.batches[0]))
+    await log.waiting.wait()
+    assert len(list(house.folder.glob("*.list"))) == 1
+    log.broken = True
+    log.gate.set()
+    with pytest.raises(StoreDegraded):
+        await waiting
+    assert list(house.folder.glob("*.list")) == []
+    assert house.ledger._lanes == {}
+    log.broken = False
+    await house.ledger.probe()
+    assert await house.submit(second.open(clock())) == (1, False)
+
+
+async def test_a_closed_list_is_hidden_even_if_its_file_cannot_be_removed(
+    house: House, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zhejiang = await opened(house)
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ListFiles, "drop", fails)
+        assert await house.submit(zhejiang.close(clock())) == (3, False)
+        await house.ledger._lanes[zhejiang.name].ended()
+        assert house.look(zhejiang, 1) is None
+    assert house.told.store == ["degraded"]
+    house = await house.crash_and_start()
+    assert list(house.folder.glob("*.list")) == []
+    assert house.ledger.heads()[0].closed
+
+
+async def test_a_goodbye_waits_for_what_was_begun(house: House, clock: FakeClock) -> None:
+    zhejiang, log = await opened(house), house.log
+    assert isinstance(log, MemoryLog)
+    log.gate = asyncio.Event()
+    waiting = asyncio.create_task(house.submit(zhejiang.change({words.RED: [1]}, clock())))
+    await log.waiting.wait()
+    closing = asyncio.create_task(house.ledger.close())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    log.gate.set()
+    await closing
+    assert await waiting == (3, False)
     assert house.workers_read(zhejiang) == zhejiang.held
 
 

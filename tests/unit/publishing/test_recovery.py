@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.changes import BatchRefusal, ListName, StoreDegraded, Word
+from gateway.changes import BatchDigest, BatchRefusal, ListName, StoreDegraded, Word
 from gateway.held import layout
 from gateway.held.list_files import ListFiles, WritableList
 from gateway.publishing import replay
@@ -147,12 +148,43 @@ async def test_what_is_not_written_as_last_words_is_written_unseen(
 
 async def test_too_many_last_words_are_written_unseen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     zhejiang = await published(house)
+    sizes: list[int] = []
+    write = WritableList.write_final
+
+    def counted(held: WritableList, final: Mapping[int, int]) -> None:
+        sizes.append(len(final))
+        write(held, final)
+
+    monkeypatch.setattr(WritableList, "write_final", counted)
     watcher = Watcher(monkeypatch)
     monkeypatch.setattr(replay, "MOST_FINAL", 0)
     house = await house.crash_and_start()
     assert watcher.seen == []
+    assert sizes == [2, 1]
     assert house.workers_read(zhejiang) == zhejiang.held
     assert house.look(zhejiang, 9) is CodeState.YELLOW
+
+
+async def test_what_the_log_does_not_hold_is_not_believed(house: House) -> None:
+    """Of a list without a checkpoint nothing is known for certain but what the log has."""
+    zhejiang, at = province(), house.clock()
+    await house.submit(zhejiang.open(at))
+    await house.submit(zhejiang.change({words.RED: [5]}, at))
+    file = house.ledger._lanes[zhejiang.name].held.file
+    assert file is not None
+    file.write_final({7: words.GREEN})
+    house = await house.crash_and_start()
+    assert house.look(zhejiang, 7) is CodeState.UNKNOWN
+    assert house.workers_read(zhejiang) == zhejiang.held
+
+
+async def test_what_was_restored_goes_on_to_its_next_checkpoint(house: House) -> None:
+    zhejiang = await published(house)
+    house = await house.crash_and_start()
+    await house.ledger.checkpoint()
+    file = house.ledger._lanes[zhejiang.name].held.file
+    assert file is not None
+    assert file.checkpointed == 5
 
 
 async def test_a_file_that_the_log_does_not_know_is_removed(house: House) -> None:
@@ -181,10 +213,12 @@ async def test_a_broken_file_is_made_anew_from_the_log(house: House) -> None:
     assert len(list(house.folder.glob("*.broken"))) == 1
 
 
-async def test_a_file_that_is_ahead_of_the_log_is_not_used(house: House) -> None:
+@pytest.mark.parametrize("checkpoint", [True, False])
+async def test_a_file_that_is_ahead_of_the_log_is_not_used(house: House, *, checkpoint: bool) -> None:
     """The log was put back to an older state: what it holds counts, and the file is made anew."""
     zhejiang = await published(house)
-    await house.ledger.checkpoint()
+    if checkpoint:
+        await house.ledger.checkpoint()
     log = house.log
     assert isinstance(log, MemoryLog)
     kept = log.shared.batches[zhejiang.name][:3]
@@ -230,14 +264,16 @@ async def test_a_list_whose_batches_are_gone_needs_a_snapshot(house: House, cloc
     assert not house.ledger.degraded
 
 
-async def test_a_log_whose_batches_do_not_fit_is_not_written_to_a_file(house: House) -> None:
+@pytest.mark.parametrize("what", ["another batch", "another digest"])
+async def test_a_log_whose_batches_do_not_fit_is_not_written_to_a_file(house: House, what: str) -> None:
     zhejiang = await published(house)
     log = house.log
     assert isinstance(log, MemoryLog)
     batches = log.shared.batches[zhejiang.name]
-    batches[-1] = batches[-2].__class__(
-        zhejiang.name, batches[-1].number, batches[-1].digest, batches[-2].signed, batches[-1].issued, house.clock()
-    )
+    if what == "another batch":
+        batches[-1] = replace(batches[-1], signed=batches[-2].signed)
+    else:
+        batches[-1] = replace(batches[-1], digest=BatchDigest(bytes(32)))
     house = await house.crash_and_start()
     assert house.told.aside == [(zhejiang.name, SetAside.UNFIT_BATCH)]
     assert house.ledger.missing() == (zhejiang.name,)

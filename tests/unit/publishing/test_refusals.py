@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.changes import BatchDigest, BatchRefusal, Block, SignedBatch, StateDigest
+from gateway.changes import BatchDigest, BatchRefusal, BatchRefused, Block, SignedBatch, StateDigest
 from gateway.publishing.settings import LedgerSettings
 from gateway.status import words
 from gateway.values import Algorithm, Instant, IssuerId, ReasonClass
@@ -201,6 +202,24 @@ async def test_what_is_too_old_to_compare_is_told_as_that(house: House, clock: F
     assert (await house.refusal(first)).refusal is BatchRefusal.NUMBER_OLD
     assert (await house.refusal(second)).refusal is BatchRefusal.NUMBER_OLD
     assert await house.submit(zhejiang.batches[-1]) == (3, True)
+
+
+async def test_a_block_behind_a_group_that_waits_with_it_is_too_late(house: House, clock: FakeClock) -> None:
+    zhejiang = province()
+    await house.submit(zhejiang.open(clock()))
+    batches = [zhejiang.change(RED, clock()), zhejiang.fill(0, bytes(8), clock())]
+    answers = await asyncio.gather(*map(house.submit, batches), return_exceptions=True)
+    assert answers[0] == (2, False)
+    assert isinstance(answers[1], BatchRefused)
+    assert answers[1].refusal is BatchRefusal.BLOCK_TOO_LATE
+
+
+async def test_a_list_may_be_opened_filled_changed_and_closed_in_one_go(house: House, clock: FakeClock) -> None:
+    zhejiang, at = province(), clock()
+    batches = [*zhejiang.fill_all(bytes(512), at), zhejiang.change(RED, at, prove=True), zhejiang.close(at)]
+    assert await asyncio.gather(*map(house.submit, batches)) == [(number, False) for number in range(1, 5)]
+    assert house.ledger.heads()[0].closed
+    assert house.look(zhejiang, 3) is None
 
 
 async def test_a_proven_digest_is_taken(house: House, clock: FakeClock) -> None:

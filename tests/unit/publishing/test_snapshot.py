@@ -139,7 +139,8 @@ async def test_a_follower_goes_on_from_a_snapshot(source: House, follower: House
         await follower.submit(signed)
     with follower.ledger.subscribe() as news:
         await adopted(follower, zhejiang)
-        assert await anext(news) == Lagged()
+        async with asyncio.timeout(10):
+            assert await anext(news) == Lagged()
     assert follower.workers_read(zhejiang) == zhejiang.held
     assert follower.look(zhejiang, 3) is CodeState.RED
     head = follower.ledger.head(zhejiang.name)
@@ -325,6 +326,21 @@ async def test_a_list_that_was_never_whole_takes_an_older_snapshot_that_the_log_
     assert follower.ledger.missing() == ()
     assert follower.workers_read(zhejiang) == zhejiang.held
     assert follower.ledger.heads()[0].number == 5
+
+
+async def test_another_history_than_the_logs_is_refused_of_a_list_that_is_not_whole(
+    source: House, follower: House, clock: FakeClock
+) -> None:
+    zhejiang = await published(source)
+    fork = zhejiang.change({words.GREEN: [1]}, clock(), number=3, previous=zhejiang.batches[1].digest)
+    for signed in (*zhejiang.batches, zhejiang.heartbeat(clock())):
+        await follower.submit(signed)
+    await follower.ledger.distrust(zhejiang.name)
+    head = replace(head_of(zhejiang, clock()), number=3, digest=fork.digest)
+    with pytest.raises(BatchRefused) as refused:
+        await adopt(follower, head, bytes(zhejiang.held), fork)
+    assert refused.value.refusal is BatchRefusal.NUMBER_TAKEN
+    assert follower.ledger.missing() == (zhejiang.name,)
 
 
 async def test_an_older_snapshot_that_the_log_does_not_know_is_refused(
