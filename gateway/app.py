@@ -140,6 +140,8 @@ class App:
             if isinstance(outcome, ReloadDone):
                 self._show_trust()
                 self._metrics.reloaded()
+                if self._keeper is not None:
+                    self._keeper.trust_changed()
             else:
                 self._metrics.reload_refused()
             self._log.emit(outcome)
@@ -181,7 +183,9 @@ class App:
         converter, status = self._judging.converter, self._config.status
         if converter is not None and status is not None:
             watch = RegisterWatch(self._metrics.conversions, self._log)
-            self._register = PublishedRegister(converter, status.directory / SOCKET, self._clock, watch)
+            self._register = PublishedRegister(
+                converter, status.directory / SOCKET, self._clock, watch, bulk_size=status.bulk_size
+            )
             await self._register.start()
         if answering:
             settings = grpc_settings(self._config)

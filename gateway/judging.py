@@ -63,8 +63,8 @@ class Judging:
         self._clock = clock
         self._loader = Loader(config, clock())
         self.signer = load_signer(config)
-        self._own_codes = _own_codes(config)
-        self.converter = _converter(config, self._own_codes, watchers) if converts else None
+        self.own_codes = _own_codes(config)
+        self.converter = _converter(config, self.own_codes, watchers) if converts else None
         self.mapped = tuple(MappedLists(folder) for folder in list_folders(config.status))
         self.budgets = budgets_of(config)
         with _refusing():
@@ -98,7 +98,7 @@ class Judging:
     @property
     def signers(self) -> tuple[Signer, ...]:
         """Whose public keys are to be published."""
-        return (self.signer,) if self._own_codes is None else (self.signer, self._own_codes.signer)
+        return (self.signer,) if self.own_codes is None else (self.signer, self.own_codes.signer)
 
     def start(self) -> None:
         """Begin to look at the originals of converted codes."""
@@ -142,7 +142,7 @@ class Judging:
         return followed if converter is None else OwnAndFollowed({converter.settings.issuer: converter}, followed)
 
     def _trust(self, loaded: Loaded) -> TrustSnapshot:
-        own = self._own_codes
+        own = self.own_codes
         return loaded.trust if own is None else with_converter(loaded.trust, own.issuer, own.signer)
 
     def _connect(self, profile: ProvinceProfile) -> Dialect:
@@ -153,21 +153,21 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True)
-class _OwnCodes:
+class OwnCodes:
     """Whose codes the converted ones of this gateway are."""
 
     issuer: IssuerId
     signer: Signer
 
 
-def _own_codes(config: Config) -> _OwnCodes | None:
+def _own_codes(config: Config) -> OwnCodes | None:
     chosen, signer = config.conversion, load_conversion_signer(config)
     if chosen is None or signer is None:
         return None
-    return _OwnCodes(IssuerId(chosen.issuer), BriefSigner(signer))
+    return OwnCodes(IssuerId(chosen.issuer), BriefSigner(signer))
 
 
-def _converter(config: Config, own: _OwnCodes | None, watchers: Watchers) -> Converter | None:
+def _converter(config: Config, own: OwnCodes | None, watchers: Watchers) -> Converter | None:
     chosen = config.conversion
     if chosen is None or own is None:
         return None

@@ -76,6 +76,15 @@ class TokenListSection(Section):
 
     issuer: str = Field(pattern=_ISSUER, description="The issuer, as in its codes and on the trust lists.")
     uri: str = Field(pattern=_URI, max_length=256, description="The list's address, as in the issuer's codes.")
+    address: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        max_length=512,
+        description="Where it is fetched, if not at its own address.",
+    )
+    signed_by: str | None = Field(
+        default=None, pattern=_ISSUER, description="Who signs it on the issuer's behalf; absent: the issuer."
+    )
     ca_file: Path | None = Field(default=None, description="PEM authorities of its server; absent: the system's.")
     certificate_file: Path | None = Field(default=None, description="PEM chain of this gateway, if the server asks.")
     key_file: Path | None = Field(default=None, description="PEM private key of that certificate.")
@@ -91,6 +100,12 @@ class StatusSection(Section):
     listen: ListenOn = Field(default=Endpoint("127.0.0.1", 8444), description="host:port of the StatusService.")
     http_listen: ListenOn | None = Field(
         default=None, description="host:port of plain Token Status Lists for enrolled readers; absent: not served."
+    )
+    http_base: str = Field(
+        default="",
+        pattern=r"^(https://[^\s/]+)?$",
+        max_length=256,
+        description="How clients reach http_listen, as https://host:port; empty: by its own address.",
     )
     signer: Signer = Field(description="URI of the private key that signs snapshots and list tokens.")
     issuer: str = Field(pattern=_ISSUER, description="Name of this gateway as a source of lists, as on trust lists.")

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
-from gateway.changes import StoreDegraded
+from gateway.changes import ListHead, ListName, StoreDegraded
 from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.follow.gateways import GatewayFollower
@@ -43,6 +43,7 @@ from gateway.watches.follow import WatchTasks
 from gateway.watches.settings import WatchSettings
 from gateway.watches.watches import Watches
 
+from .own_lists import LOOK_S, close_left_lists
 from .plain_edge import PlainEdge
 from .sources import followed_gateways, plain_lists
 from .token_list_files import TokenListFiles
@@ -80,6 +81,7 @@ class Keeper:
         self._ledger: Ledger | None = None
         self._token_lists: TokenListFiles | None = None
         self._plain_edge: PlainEdge | None = None
+        self._watches: Watches | None = None
         self._watching: WatchTasks | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.http_port = 0
@@ -138,7 +140,11 @@ class Keeper:
         )
         watching = WatchesWatch(self._metrics.watches, self._log)
         judge = PipelineJudge(lambda: self._judging.pipeline)
-        watches = Watches(judge, ledger, self._judging.budgets, WatchSettings(), self._clock, watching)
+        self._watches = watches = Watches(
+            judge, _Held(ledger, self._token_lists), self._judging.budgets, WatchSettings(), self._clock, watching
+        )
+        if self._token_lists is not None:
+            self._token_lists.changed = watches.list_changed
         self._watching = WatchTasks(watches, ledger.subscribe, watching)
         watch_desk = WatchDesk(watches, self._judging.desk.rights_of)
         return (
@@ -162,10 +168,16 @@ class Keeper:
         work: list[Coroutine[object, object, None]] = [
             self._again_and_again(self._status.checkpoint_s, ledger.checkpoint),
             self._again_and_again(PROBE_S, ledger.probe),
+            self._again_and_again(LOOK_S, self._close_left_lists),
             *(follower.run() for follower in self._gateway_followers()),
             *(follower.run() for follower in self._token_list_followers()),
         ]
         self._tasks = [asyncio.create_task(one) for one in work]
+
+    def trust_changed(self) -> None:
+        """Let watched codes be judged anew: a key or a code may have been revoked."""
+        if self._watches is not None:
+            self._watches.judge_again()
 
     async def close(self) -> None:
         """End in bounded time. Nothing that was acknowledged is lost."""
@@ -220,6 +232,13 @@ class Keeper:
             for source, tls in self._plain
         ]
 
+    async def _close_left_lists(self) -> None:
+        own, conversion = self._judging.own_codes, self._config.conversion
+        if own is not None and conversion is not None:
+            await close_left_lists(
+                self.ledger, own.issuer, own.signer, longest_life_s=conversion.max_lifetime_s, clock=self._clock
+            )
+
     def _answered(self, method: str, route: str, status: int, seconds: float) -> None:
         self._log.emit(HttpAnswered(method, route, status, round(seconds * 1000, 3)))
 
@@ -235,6 +254,19 @@ class Keeper:
                 pass  # it is declared, and tried again
             except Exception as failure:  # noqa: BLE001 one turn that fails must not be the last one
                 self._log.unhandled("loop", failure)
+
+
+class _Held:
+    """All lists that are held, as watches ask for them."""
+
+    def __init__(self, ledger: Ledger, token_lists: TokenListFiles | None) -> None:
+        self._ledger = ledger
+        self._token_lists = token_lists
+
+    def head(self, name: ListName) -> ListHead | None:
+        """See gateway.watches.standing.HoldsLists."""
+        found = self._ledger.head(name)
+        return found if found is not None or self._token_lists is None else self._token_lists.head(name)
 
 
 def _ledger_settings(status: StatusSection) -> LedgerSettings:

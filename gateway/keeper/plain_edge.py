@@ -57,7 +57,7 @@ class PlainEdge:
             lists=ledger.heads,
             tokens=self._tokens,
             enrolled=enrolled(config),
-            base=f"https://{self._listen}",
+            base=config.status.http_base or f"https://{self._listen}",
             ttl_s=TTL_S,
         )
         self._server = HttpServer(pages, answered=answered, failed=failed)

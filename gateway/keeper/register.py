@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gateway.conversion.converter import Converter
-from gateway.conversion.publishing import PublishingObserver, RegisterPublisher
+from gateway.conversion.publishing import MOST_CHANGES, PublishingObserver, RegisterPublisher
 from gateway.rpc.status_client import connected_status
 from gateway.rpc.status_convert import write_batch
 from gateway.values import Instant
@@ -20,10 +20,17 @@ class PublishedRegister:
     """Publishes one converter's lists. Make, start and stop it in the same event loop."""
 
     def __init__(
-        self, converter: Converter, socket: Path, clock: Callable[[], Instant], observer: PublishingObserver
+        self,
+        converter: Converter,
+        socket: Path,
+        clock: Callable[[], Instant],
+        observer: PublishingObserver,
+        *,
+        bulk_size: int,
     ) -> None:
-        """Take whose lists, and where the keeper listens."""
+        """Take whose lists, where the keeper listens, and how much it takes on one signature."""
         self._converter = converter
+        self._most_changes = min(MOST_CHANGES, bulk_size)
         self._socket = socket
         self._clock = clock
         self._observer = observer
@@ -41,6 +48,7 @@ class PublishedRegister:
             client,
             write_batch,
             self._clock,
+            most_changes=self._most_changes,
             observer=self._observer,
         )
         converter.published = self._publisher

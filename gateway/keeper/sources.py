@@ -12,6 +12,7 @@ import grpc
 from gateway.changes import ListName, Word
 from gateway.config.status import FollowSection, StatusSection, TokenListSection
 from gateway.follow.gateway_source import FollowedGateway
+from gateway.follow.token_list_fetch import client_tls
 from gateway.follow.token_list_source import SourceInvalid, TokenListSource
 from gateway.loading import StartRefused
 from gateway.status import words
@@ -42,16 +43,22 @@ def followed_gateways(status: StatusSection) -> list[FollowedGateway]:
     ]
 
 
-def plain_lists(status: StatusSection) -> list[tuple[TokenListSource, ssl.SSLContext | None]]:
+def plain_lists(status: StatusSection) -> list[tuple[TokenListSource, ssl.SSLContext]]:
     """Return the plain lists that are followed, each with how its server is known. Raises: StartRefused."""
     found = []
     for place, one in enumerate(status.token_lists):
         option = f"status.token_lists.{place}"
         try:
-            source = TokenListSource(ListName(IssuerId(one.issuer), one.uri), words=_words(one, option))
+            source = TokenListSource(
+                ListName(IssuerId(one.issuer), one.uri),
+                address=one.address,
+                signed_by=None if one.signed_by is None else IssuerId(one.signed_by),
+                words=_words(one, option),
+            )
+            tls = client_tls(one.ca_file, one.certificate_file, one.key_file)
         except SourceInvalid as invalid:
             raise StartRefused("status", option, "", str(invalid)) from None
-        found.append((source, _tls(one, option)))
+        found.append((source, tls))
     return found
 
 
@@ -89,19 +96,3 @@ def _pem(file: Path | None, option: str) -> bytes:
     if b"-----BEGIN " not in content:
         raise StartRefused("status", option, str(file), "no PEM in it")
     return content
-
-
-def _tls(section: TokenListSection, option: str) -> ssl.SSLContext | None:
-    if section.ca_file is None and section.certificate_file is None:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=section.ca_file)
-        if section.certificate_file is not None:
-            context.load_cert_chain(section.certificate_file, section.key_file, password="")
-    except (OSError, ValueError) as failed:
-        why = (
-            failed.reason if isinstance(failed, ssl.SSLError) else getattr(failed, "strerror", "")
-        ) or "cannot be used"
-        raise StartRefused("status", option, "", why) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

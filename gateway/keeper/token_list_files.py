@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.changes import BatchDigest, ListName, StoreDegraded
+from gateway.changes import BatchDigest, ListHead, ListName, StoreDegraded
 from gateway.follow.token_list_source import HeldTokenList, TakenTokenList
 from gateway.held.layout import Mark, file_name
 from gateway.held.list_files import ListFiles, SetAside
@@ -44,6 +44,8 @@ class TokenListFiles:
         self._folder = folder
         self._files = ListFiles(folder)
         self._held: dict[ListName, HeldTokenList] = {}
+        self.changed: Callable[[ListName], None] = lambda _: None
+        """Told of each list that was taken or has lapsed."""
         held = self._files.open_all()
         for name in [name for name in held if name not in set(names)]:
             self._files.drop(name)
@@ -68,6 +70,14 @@ class TokenListFiles:
         """See TokenListSink."""
         return self._held.get(name)
 
+    def head(self, name: ListName) -> ListHead | None:
+        """Return how a list that is shown is held; None if none is. Its number is the time of its token."""
+        found = self._files.lists.get(name)
+        if found is None or found.shown is None:
+            return None
+        number, issued = found.shown
+        return ListHead(name, found.capacity, number, _NO_BATCH, issued, opened=issued)
+
     async def take(self, taken: TakenTokenList) -> None:
         """See TokenListSink."""
         times = _Times(taken.issued, taken.expires)
@@ -76,12 +86,14 @@ class TokenListFiles:
         except OSError as failed:
             raise StoreDegraded(f"token list: {failed.strerror}") from failed
         self._held[taken.name] = HeldTokenList(taken.issued, taken.expires)
+        self.changed(taken.name)
 
     async def lapse(self, name: ListName) -> None:
         """See TokenListSink."""
         found = self._files.lists.get(name)
         if found is not None:
             found.hide()
+            self.changed(name)
 
     def close(self) -> None:
         """Let go of the folder."""
