@@ -35,6 +35,9 @@ from .snapshots import taken_snapshot
 NOTHING_NEW: Final = frozenset({BatchRefusal.NUMBER_OLD, BatchRefusal.LIST_CLOSED})
 """Refusals of what a source may send that is only behind."""
 
+PASSING: Final = frozenset({BatchRefusal.IN_THE_FUTURE})
+"""Refusals that are over as soon as a clock is set: not waited for longer each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class FollowLimits:
@@ -249,7 +252,7 @@ class GatewayFollower:
         limits, before = self._limits, self._aside.get(name)
         if before is None and len(self._aside) >= limits.most_set_aside:
             raise SourceFailed(FollowFailure.BROKEN)
-        times = before.times + 1 if before is not None else 1
+        times = before.times + 1 if before is not None and refusal not in PASSING else 1
         seconds = min(limits.longest_aside_s, limits.set_aside_s * 2.0 ** min(times - 1, 16))
         self._aside[name] = _Aside(self._monotonic() + seconds, times)
         self._observer.list_set_aside(self._followed.gateway, name, refusal)
