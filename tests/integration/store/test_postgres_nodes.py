@@ -12,16 +12,15 @@ from asyncpg.transaction import Transaction
 from gateway.changes import ListName, StoreDegraded
 from gateway.store import postgres_appends
 from gateway.store import postgres_statements as say
-from gateway.store.change_log import ListRow, LoggedBatch, NumberTaken
+from gateway.store.change_log import NumberTaken
 from gateway.store.migrations import StoreUnfit
-from gateway.store.postgres_link import SCHEMA, Connection, Patience
+from gateway.store.postgres_link import SCHEMA, Connection
 from gateway.store.postgres_log import PostgresLog
-from gateway.store.postgres_schema import migrate
+from tests.bench.database_faults import QUICK, Fault, crash, cut_sessions, endure, make_store, terminate
 from tests.simulators.postgres_server import PostgresServer
 from tests.unit.store.batches import batch, batches, closing, name, row
-from tests.unit.store.contract import ALL, LATE, held, taken
+from tests.unit.store.contract import LATE, held, taken
 
-QUICK = Patience(connect_s=1.0, command_s=1.0, lock_s=1.0, retry_s=0.02, alive_s=0.05)
 WITHIN_S = 20.0
 
 Node = Callable[[], Awaitable[PostgresLog]]
@@ -80,18 +79,6 @@ async def until_well(log: PostgresLog) -> None:
                 return await log.check()
             except StoreDegraded:
                 await asyncio.sleep(0.02)
-
-
-async def terminate(dsn: str, *, only: str = "") -> int:
-    """Cut all sessions of ours, or those that say something like `only`, on the server's side. Return how many."""
-    connection = await asyncpg.connect(dsn)
-    cut = await connection.fetch(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE application_name = 'hcgw' AND datname = current_database() AND query LIKE $1",
-        f"%{only}%",
-    )
-    await connection.close()
-    return len(cut)
 
 
 async def test_one_of_two_nodes_takes_a_number(node: Node) -> None:
@@ -174,52 +161,19 @@ async def test_sessions_that_are_cut_are_made_anew(node: Node, dsn: str) -> None
     await listening.end()
 
 
-async def test_nothing_is_lost_or_doubled_while_sessions_are_cut(node: Node, dsn: str) -> None:
-    """Three nodes push the same ten lists on; who is told that a number is taken reads how far the list is."""
-    nodes = [await node() for _ in range(3)]
-    acknowledged: dict[tuple[ListName, int], LoggedBatch] = {}
-    progress: asyncio.Queue[LoggedBatch] = asyncio.Queue()
-    on = True
-
-    async def push(log: PostgresLog, of: ListName, who: str) -> None:
-        last = 0
-        while on:
-            put = batch(last + 1, of, say=who)
-            try:
-                await log.append([put])
-                acknowledged[of, put.number] = put
-                progress.put_nowait(put)
-                last += 1
-            except NumberTaken:
-                last = max(found.last for found in await read(log) if found.name == of)
-            except StoreDegraded:
-                await asyncio.sleep(0.01)
-
-    async def read(log: PostgresLog) -> list[ListRow]:
-        while True:
-            try:
-                return list(await log.lists())
-            except StoreDegraded:
-                await asyncio.sleep(0.01)
-
-    pushing = [
-        asyncio.create_task(push(log, name(number), f"{who}")) for who, log in enumerate(nodes) for number in range(10)
-    ]
-    cut = 0
-    for _ in range(25):
-        for _ in range(8):
-            await asyncio.wait_for(progress.get(), WITHIN_S)
-        cut += await terminate(dsn)
-    on = False
-    await asyncio.gather(*pushing)
-    assert cut > 30
-    assert len(acknowledged) >= 200
-    for number in range(10):
-        found = await nodes[0].read(name(number), 0, ALL)
-        assert [one.number for one in found] == list(range(1, len(found) + 1))
-        by_number = {one.number: one for one in found}
-        mine = {at: put for (of, at), put in acknowledged.items() if of == name(number)}
-        assert {at: by_number.get(at) for at in mine} == mine
+@pytest.mark.parametrize(
+    ("fault", "times"), [pytest.param(cut_sessions, 12, id="cut"), pytest.param(crash, 3, id="crashed")]
+)
+async def test_nothing_is_lost_or_doubled_while_the_database(
+    own_server: PostgresServer, fault: Fault, times: int
+) -> None:
+    """`python -m tests.bench.database_faults` does it longer."""
+    dsn = await asyncio.to_thread(own_server.database)
+    await make_store(dsn)
+    found = await endure(own_server, dsn, [fault] * times)
+    assert (found.lost, found.doubled) == (0, 0)
+    assert found.acknowledged >= 8 * times
+    assert fault is crash or found.sessions_cut >= 3 * times
 
 
 def cutting(*, committed: bool) -> Callable[[Transaction], Awaitable[None]]:
@@ -294,9 +248,7 @@ async def test_a_server_that_hangs_and_goes_on(own_server: PostgresServer) -> No
 async def _comes_back(server: PostgresServer, away: Callable[[], None], back: Callable[[], None]) -> None:
     """While the database is away nothing is acknowledged; then all goes on, without a restart of ours."""
     dsn = await asyncio.to_thread(server.database)
-    connection = await asyncpg.connect(dsn, server_settings={"search_path": SCHEMA})
-    await migrate(connection)
-    await connection.close()
+    await make_store(dsn)
     log = await PostgresLog.open(dsn, QUICK)
     listening = Listening(log)
     await log.append(batches(1, 20))
@@ -319,9 +271,7 @@ async def _comes_back(server: PostgresServer, away: Callable[[], None], back: Ca
 
 async def test_a_server_that_was_away_when_the_log_was_closed(own_server: PostgresServer) -> None:
     dsn = await asyncio.to_thread(own_server.database)
-    connection = await asyncpg.connect(dsn, server_settings={"search_path": SCHEMA})
-    await migrate(connection)
-    await connection.close()
+    await make_store(dsn)
     log = await PostgresLog.open(dsn, QUICK)
     own_server.pause(on=True)
     try:
