@@ -66,7 +66,17 @@ def _serve(terms: Terms, descriptor: int) -> int:
             return await _until_stopped(terms, config, log, line)
         return OK
 
-    return run_logged(run, log)
+    status = run_logged(run, log)
+    if line.cut:
+        _tidy(terms.http_socket)
+    return status
+
+
+def _tidy(socket: Path) -> None:
+    """Remove what a dead supervisor has left: our socket, and its folder once we are the last."""
+    with suppress(OSError):
+        socket.unlink(missing_ok=True)
+        socket.parent.rmdir()
 
 
 async def _until_stopped(terms: Terms, config: Config, log: EventLog, line: Line) -> int:

@@ -129,6 +129,8 @@ class Line:
         """Take over the inherited descriptor. Raises: OSError if it is no socket."""
         os.set_inheritable(descriptor, False)  # noqa: FBT003 the library's signature
         self._socket = socket.socket(fileno=descriptor)
+        self.cut = False
+        """Whether the supervisor is gone."""
 
     def configuration(self) -> bytes:
         """Return the configuration's line. Called first, once. Raises: LineCut."""
@@ -157,6 +159,7 @@ class Line:
         with suppress(OSError):
             while self._socket.recv(1 << 10):
                 pass
+        self.cut = True
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(patience_s)
         os._exit(1)

@@ -267,11 +267,14 @@ def test_a_second_signal_gives_up_waiting(site: Site) -> None:
 def test_processes_end_with_their_supervisor(site: Site) -> None:
     with running(site, TWO) as gateway:
         workers = [pid(gateway, name) for name in WORKERS]
+        sockets = Path(next(one["http"] for one in gateway.events if one["event"] == "serving")).parent
+        assert {one.name for one in sockets.iterdir()} == {f"{name}.sock" for name in WORKERS}
         gateway.signal(signal.SIGKILL)
         for _ in WORKERS:
             gateway.wait_for("stopped")
         gateway.end()
         assert not any(alive(one) for one in workers)
+        assert not sockets.exists()
 
 
 def test_a_stop_during_the_start(site: Site) -> None:
