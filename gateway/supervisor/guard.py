@@ -188,7 +188,8 @@ class Guard:
     async def _again(self, dead: Process, status: int) -> Process | None:
         """Start a process in the place of a dead one and see it through its start; None if told to stop meanwhile."""
         lived_s = self._now() - dead.born
-        self._young_deaths = 0 if lived_s >= self._patience.sound_s else self._young_deaths + 1
+        sound = not dead.ready.cancelled() and lived_s >= self._patience.sound_s
+        self._young_deaths = 0 if sound else self._young_deaths + 1
         wait_s = again_s(self._patience, self._young_deaths)
         self._observer.died(self.name, dead.pid, status, lived_s, wait_s)
         while not await self._told_to_stop(wait_s):

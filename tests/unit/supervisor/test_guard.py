@@ -88,6 +88,14 @@ async def test_one_that_lived_long_is_replaced_at_once(world: Make) -> None:
     assert its.heard.waits == [SWIFT.first_again_s] * 3
 
 
+async def test_one_that_never_became_ready_died_young_however_long_it_took(world: Make) -> None:
+    its = world({"dies": [-1, 1, 1]}, replace(SWIFT, sound_s=0.0))
+    await its.guard.start()
+    its.spawned[0].signal(signal.SIGKILL)
+    assert [await its.heard.next() for _ in range(5)] == ["ready", "died", "died", "died", "ready"]
+    assert its.heard.waits == [SWIFT.first_again_s * times for times in (1, 2, 4)]
+
+
 @pytest.mark.parametrize(("deaths", "wait_s"), [(0, 0.1), (1, 0.2), (4, 1.6), (8, 15.0), (10_000, 15.0)])
 def test_waits_grow_to_a_bound(deaths: int, wait_s: float) -> None:
     assert again_s(Patience(), deaths) == pytest.approx(wait_s)
