@@ -13,6 +13,7 @@ import typer
 from gateway.config import Config, ConfigRefused, load
 
 if TYPE_CHECKING:
+    from gateway.config.status import StatusSection
     from gateway.config.schema import TlsSection
 
 UNSOUND: Final = 1
@@ -84,6 +85,8 @@ def check(file: File = None, settings: Settings = None) -> None:
             typer.echo(f"conversion.signer  ok: {converting.algorithm.value}, key id {converting.key_id.decode()}")
     except StartRefused as refused:
         faults.append(str(refused))
+    if config.status is not None:
+        faults += _status_faults(config.status)
     if config.grpc.tls is not None:
         faults += _tls_faults(config.grpc.tls)
     if not faults:
@@ -128,6 +131,22 @@ def _faults_together(config: Config) -> list[str]:
     try:
         Judging(config, now, Watchers(lambda _: None, NobodyWatches(), NobodyObserves()))
     except StartRefused as refused:
+        return [str(refused)]
+    return []
+
+
+def _status_faults(status: StatusSection) -> list[str]:
+    from gateway.keeper.sources import followed_gateways, plain_lists
+    from gateway.loading import StartRefused, load_status_signer
+    from gateway.store.open import StoreUnavailable, read_address
+
+    try:
+        signer = load_status_signer(status)
+        typer.echo(f"status.signer      ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
+        followed, plain = followed_gateways(status), plain_lists(status)
+        typer.echo(f"status.follow      ok: {len(followed)} gateways, {len(plain)} plain lists")
+        typer.echo(f"status.store       named: {read_address(status.store).dialect.value}; hcgw db check looks into it")
+    except (StartRefused, StoreUnavailable) as refused:
         return [str(refused)]
     return []
 

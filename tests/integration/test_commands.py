@@ -55,6 +55,26 @@ signer = "file:receipts.key.pem"
 issuer = "https://gateway.test/conversion"
 status_uri = "https://gateway.test/status"
 """
+STATUS = """
+[status]
+directory = "status"
+signer = "file:receipts.key.pem"
+issuer = "https://gateway.test/status"
+"""
+FOLLOW = """
+[[status.follow]]
+gateway = "https://other.test/status"
+target = "other.test:8444"
+ca_file = "gone.pem"
+certificate_file = "trust.json"
+key_file = "trust.json"
+"""
+TOKEN_LIST = """
+[[status.token_lists]]
+issuer = "https://health.guizhou.test"
+uri = "https://status.guizhou.test/1"
+words = { "3" = "MAUVE" }
+"""
 PROVINCES = f'\n[provinces]\ndirectory = "{ROOT / "deploy" / "provinces"}"\n'
 
 
@@ -64,6 +84,11 @@ PROVINCES = f'\n[provinces]\ndirectory = "{ROOT / "deploy" / "provinces"}"\n'
         (CONVERSION, "", ""),
         (CONVERSION, "conversion.stale_after_s=60", "conversion: conversion.recheck_s"),
         (CONVERSION, f'conversion.issuer="{"x" * 120}"', "conversion: conversion.issuer, conversion.status_uri"),
+        (STATUS, "", ""),
+        (STATUS, 'status.signer="file:gone.key.pem"', "status.signer"),
+        (STATUS + FOLLOW, "", "status.follow.0"),
+        (STATUS + FOLLOW.replace("gone.pem", "trust.json"), "", "status.follow.0"),
+        (STATUS + TOKEN_LIST, "", "status.token_lists.0.words"),
         # The profiles that ship are sound; the secrets that they name are not there.
         (PROVINCES, "", f"provinces.directory: {ROOT / 'deploy' / 'provinces'}"),
     ],
