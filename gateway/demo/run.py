@@ -174,7 +174,7 @@ class _Course:
         ]
         self._say(
             "\nA signed code stays green; its holder may not. Guizhou publishes over gRPC what changed, signed, and "
-            "a gate that watches the code (WatchCodes) is told: nobody scans it again, and nobody asks Guizhou.\n"
+            "a gate that watches the code (WatchCodes) is told before anybody scans it again.\n"
         )
         self.console.print(_table("What the gate is told of a code that it watches", verdicts))
         return verdicts

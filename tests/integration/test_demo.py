@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.demo import live
 from gateway.demo.home import DemoHome
 from gateway.demo.public import WHERE_TO_GET_THEM
 from gateway.demo.run import run_demo as demo
@@ -63,6 +64,27 @@ async def test_without_the_source_tree_it_says_so_in_one_line_and_still_shows_th
     assert WITHOUT_THEM in said
     assert "25 of 25 verdicts are the expected ones" in said
     assert log.getvalue() == ""
+
+
+async def test_a_watch_that_tells_nothing_is_not_the_expected_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HCGW_VECTORS", str(tmp_path))
+    monkeypatch.setattr(live, "PATIENCE_S", 0.0)
+    home, log = DemoHome(tmp_path / "demo"), io.StringIO()
+    assert not await demo(home, once=True, grpc="127.0.0.1:0", http="127.0.0.1:0", log_to=log, tree=tmp_path)
+    assert "23 of 25 verdicts are the expected ones" in capsys.readouterr().out
+
+
+async def test_a_list_that_cannot_be_gone_on_with_refuses_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HCGW_VECTORS", str(tmp_path))
+    monkeypatch.setattr(live, "CAPACITY", 63)
+    home, log = DemoHome(tmp_path / "demo"), io.StringIO()
+    with pytest.raises(StartRefused) as refused:
+        await demo(home, once=True, grpc="127.0.0.1:0", http="127.0.0.1:0", log_to=log, tree=tmp_path)
+    assert str(home.folder) in str(refused.value)
 
 
 async def test_simulators_that_do_not_speak_refuse_the_start(tmp_path: Path) -> None:

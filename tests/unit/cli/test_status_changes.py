@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +100,9 @@ def test_a_file_that_is_no_document_is_refused(data: bytes, path: str, line: int
 )
 def test_what_a_gateway_refuses_has_its_line_too(member: str, line: int | None) -> None:
     assert read_changes(document(RED, GREEN)).line_of(member) == line
+
+
+def test_the_documents_example_is_read() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "live-status.md").read_text(encoding="utf-8")
+    example = text.partition("```json\n")[2].partition("```")[0]
+    assert [group.word for group in read_changes(example.encode()).groups] == [words.RED, words.GREEN]
