@@ -13,8 +13,8 @@ import typer
 from gateway.config import Config, ConfigRefused, load
 
 if TYPE_CHECKING:
-    from gateway.config.status import StatusSection
     from gateway.config.schema import TlsSection
+    from gateway.config.status import StatusSection
 
 UNSOUND: Final = 1
 """Exit status of check, if the gateway would not start with this configuration."""

@@ -100,6 +100,8 @@ class Keeper:
         try:
             status.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._files = await asyncio.to_thread(ListFiles, lists_folder(status))
+            for left in status.directory.glob("snapshot-*"):  # of a process that was killed while it served or took one
+                left.unlink(missing_ok=True)
         except (FolderInUse, OSError) as failed:
             why = str(failed) if isinstance(failed, FolderInUse) else failed.strerror or "cannot be used"
             raise StartRefused("status", "status.directory", str(status.directory), why) from None
