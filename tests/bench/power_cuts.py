@@ -7,12 +7,15 @@ lost what it was asked to sync. Then the log is opened from what the disk kept. 
 - anything acknowledged is missing or has other bytes, or a number stands twice or is missing in between,
 - an append that was not acknowledged is there in part, or one that was never tried is,
 - SQLite finds a fault in the file, or the log cannot be appended to.
+
+And the WAL is cut off at every byte of its last commit: what was committed below that byte is there, and no more.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
@@ -22,9 +25,11 @@ from pathlib import Path
 from random import Random
 
 from gateway.changes import ListName, StoreDegraded
+from gateway.store import sqlite_statements as say
 from gateway.store.change_log import LoggedBatch
 from gateway.store.migrations import StoreUnfit
 from gateway.store.sqlite_log import SqliteLog
+from gateway.store.sqlite_schema import connect
 from gateway.values import Instant
 from tests.conftest import NOON
 from tests.simulators.power_cut import Disk
@@ -193,6 +198,39 @@ def cut(cuts: int, seed: int, folder: Path, *, chatty: bool = False) -> Found:
     return found
 
 
+async def _committed(path: Path, commits: int) -> list[int]:
+    """Append so many times; return where the WAL ended after each. Leave the files as a crash would."""
+    wal = path.with_name(f"{path.name}-wal")
+    log = await SqliteLog.open(path)
+    ends = []
+    for number in range(1, commits + 1):
+        await log.append([batch(number, size=500)])
+        ends.append(wal.stat().st_size)
+    for file in (path, wal):
+        shutil.copy(file, file.with_name(f"crashed-{file.name}"))
+    await log.close()
+    return ends
+
+
+def truncate(folder: Path, commits: int = 8, last: int = 1, step: int = 1) -> tuple[int, int]:
+    """Cut the WAL off at every `step`th byte of its last commits. Return at how many, and how often it was wrong."""
+    ends = asyncio.run(_committed(folder / FILE, commits))
+    kept, kept_wal = (folder / f"crashed-{FILE}{more}" for more in ("", "-wal"))
+    path = folder / "truncated.db"
+    wrong = 0
+    lengths = range(ends[-1 - last] - 1, ends[-1] + 1, step)
+    whole = kept_wal.read_bytes()
+    for length in lengths:
+        shutil.copy(kept, path)
+        path.with_name(f"{path.name}-wal").write_bytes(whole[:length])
+        db = connect(path, writes=True)
+        numbers = [one.number for one in say.read(db, name(), 0, ALL)]
+        wrong += numbers != list(range(1, sum(end <= length for end in ends) + 1))
+        wrong += bool(db.execute("PRAGMA quick_check").get != "ok")
+        db.close()
+    return len(lengths), wrong
+
+
 def main() -> int:
     """Cut, print, return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.power_cuts", description=__doc__)
@@ -202,11 +240,13 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         found = cut(given.cuts, given.seed, Path(folder), chatty=True)
+        lengths, wrong = truncate(Path(folder))
     print(f"{found.cuts} power cuts, {found.acknowledged} batches acknowledged")
     print(f"{found.after_a_failed_sync} of them in runs in which a sync had failed")
     print(f"lost {found.lost}, doubled {found.doubled}, in part {found.in_part}, unsound {found.unsound}")
     print(f"{found.appeared} batches of unanswered appends are there, whole; {time.monotonic() - began:.0f} s")
-    return 1 if found.broken else 0
+    print(f"the WAL cut off at {lengths} bytes: wrong {wrong}")
+    return 1 if found.broken or wrong else 0
 
 
 if __name__ == "__main__":

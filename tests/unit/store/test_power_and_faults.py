@@ -12,7 +12,7 @@ import pytest
 
 from gateway.changes import StoreDegraded
 from gateway.store.sqlite_log import SqliteLog
-from tests.bench.power_cuts import cut
+from tests.bench.power_cuts import cut, truncate
 from tests.simulators.power_cut import Disk, Fault
 
 from .batches import batch, batches, name
@@ -41,6 +41,12 @@ def test_nothing_acknowledged_is_lost_in_a_power_cut(tmp_path: Path) -> None:
     assert found.acknowledged > 500
     assert found.after_a_failed_sync > 100
     assert found.appeared > 0
+
+
+def test_a_log_that_was_cut_off_at_any_byte_holds_what_was_committed_below(tmp_path: Path) -> None:
+    lengths, wrong = truncate(tmp_path, last=3, step=61)
+    assert lengths > 100
+    assert not wrong
 
 
 def test_the_drill_finds_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
