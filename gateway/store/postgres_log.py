@@ -105,7 +105,7 @@ class PostgresLog:
         """Yield lists to which another node may have appended, until closed. One task listens."""
         listening = asyncio.create_task(self._listen())
         try:
-            while (name := await self._heard.get()) is not None:
+            while not self._closed.is_set() and (name := await self._heard.get()) is not None:
                 yield name
         finally:
             listening.cancel()

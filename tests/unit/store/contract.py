@@ -278,6 +278,7 @@ class LogContract:
         await log.close()
         # A list may be named without need.
         assert set(await asyncio.wait_for(listening, 10)) <= {name()}
+        assert await asyncio.wait_for(listen(), 10) == []
 
     async def test_nothing_of_a_batch_is_in_a_repr_or_an_error(self, log: InspectableLog) -> None:
         put = batch(1)
