@@ -5,6 +5,7 @@
 - `job.py`            one batch on its way, and whoever waits for it
 - `held_list.py`      one list: its head, its file, how both follow the log after a crash or another node
 - `replay.py`         reading the log again
+- `listening.py`      hearing of what other processes put into the log
 - `check.py`          may this batch be the next of its list? Pure
 - `signatures.py`     whose keys signed a batch
 - `digests.py`        what a list's digest would be after a batch

@@ -255,6 +255,8 @@ class HeldList:
         """Write what the log has above the file's checkpoint; the list is known up to `head`. Raises: StoreDegraded."""
         self.head, self._behind = head, True
         mark = file.mark
+        if file.checkpointed < head.number:
+            await self.warm()
         begin = None if mark is None else ListHead(self.name, head.capacity, *mark, head.opened)
         try:
             self.head = await replay(self._means, self.name, file, begin)

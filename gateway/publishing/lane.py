@@ -32,8 +32,8 @@ T = TypeVar("T")
 MOST_TRIES: Final = 8
 """How often a batch is judged anew because another process was faster."""
 
-YIELD_CHANGES: Final = 8_192
-"""Changes after which others get a turn: a millisecond."""
+YIELD_CHANGES: Final = 4_096
+"""A batch of so many takes turns with those of other lists, so that everything else gets its turn in between."""
 
 
 class Lane:
@@ -243,13 +243,12 @@ class Lane:
             await self._give_way(group)
             return
         # 3
-        written = 0
         for job, one in zip(group, logged, strict=True):
-            if written > YIELD_CHANGES:
-                written = 0
-                await asyncio.sleep(0)
-            held.apply(job.batch, job.digest, one.signed, Source.HERE)
-            written += job.batch.changes
+            if job.batch.changes < YIELD_CHANGES:
+                held.apply(job.batch, job.digest, one.signed, Source.HERE)
+            else:
+                async with means.turn:
+                    held.apply(job.batch, job.digest, one.signed, Source.HERE)
             if held.file is not None and held.file.distrusted:
                 settle(job, StoreDegraded("an fsync of the list's file has failed"))
             else:

@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from gateway.changes import (
     BatchRefusal,
@@ -37,6 +36,7 @@ from .check import check_people
 from .health import StoreHealth
 from .job import Accepted, Job
 from .lane import Lane
+from .listening import listen
 from .means import BatchWire, Means, Room
 from .observer import LedgerObserver, NobodyObserves, SetAside
 from .settings import LedgerSettings
@@ -44,9 +44,6 @@ from .signatures import signing_keys
 from .snapshot import ListSnapshot, copy_list, digest_of_file, take_over
 from .subscriptions import Subscription, Subscriptions
 from .upkeep import Upkeep
-
-LISTEN_AGAIN_S: Final = 1.0
-"""Before the log is listened to again after that failed."""
 
 
 class Ledger:
@@ -80,7 +77,6 @@ class Ledger:
         self._begun: dict[ListName, Lane] = {}
         self._found: dict[ListName, WritableList] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._catching_up: set[ListName] = set()
         self._upkeep = Upkeep(self._means, self._lane, self._lanes)
         self._closed = False
 
@@ -134,7 +130,7 @@ class Ledger:
             await lane.held.restore(row)
             self._lanes[row.name] = self._begun.pop(row.name)
         means.health.well()
-        self._start(self._listen())
+        self._start(listen(self._means, self._lane))
         self._start(self._warm())
         self._start(self._save_when_due())
 
@@ -248,37 +244,6 @@ class Ledger:
             await self.checkpoint()
         self._means.subscriptions.close()
         await self._means.with_files(self._means.files.close)
-
-    async def _listen(self) -> None:
-        """Apply what other processes append, as soon as the log tells."""
-        while True:
-            try:
-                async with aclosing(self._means.log.changed()) as changed:  # type: ignore[type-var]
-                    async for name in changed:
-                        if name not in self._catching_up:
-                            self._catching_up.add(name)
-                            self._start(self._catch_up(name))
-            except StoreDegraded as failed:
-                self._means.health.failed(str(failed))
-            except Exception as failed:  # noqa: BLE001 a bug must not end the listening
-                self._means.observer.ledger_failed(failed)
-            await asyncio.sleep(LISTEN_AGAIN_S)
-
-    async def _catch_up(self, name: ListName) -> None:
-        lane = self._lane(name)
-
-        async def caught_up() -> None:
-            self._catching_up.discard(name)  # what is told from now on may not be in what is read
-            await lane.held.catch_up()
-
-        try:
-            await lane.alone(caught_up)
-        except StoreDegraded:
-            pass  # it is declared, and the next probe catches up
-        except Exception as failed:  # noqa: BLE001 a bug must not pass unseen
-            self._means.observer.ledger_failed(failed)
-        finally:
-            self._catching_up.discard(name)
 
     async def _warm(self) -> None:
         """Bring all lists into memory after a start: one pass each, instead of a page at a time while batches wait."""

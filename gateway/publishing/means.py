@@ -89,6 +89,8 @@ class Means:
     """Changes since the last checkpoint."""
     due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once there are so many that the next checkpoint should not wait."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while many words are written at one go."""
     _files_free: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def with_files(self, work: Callable[[], T]) -> T:

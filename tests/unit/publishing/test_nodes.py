@@ -166,7 +166,7 @@ async def test_listening_goes_on_after_it_failed(
             yield name
 
     monkeypatch.setattr(log, "changed", fails)
-    monkeypatch.setattr("gateway.publishing.ledger.LISTEN_AGAIN_S", 0)
+    monkeypatch.setattr("gateway.publishing.listening.LISTEN_AGAIN_S", 0)
     second = await House(tmp_path / "b", log, clock).start()
     zhejiang = province()
     await first.submit(zhejiang.open(clock()))
