@@ -31,7 +31,7 @@ MARKS: Final = 16
 """Marked places of each list."""
 SLOTS: Final = 4_096
 GATEWAYS: Final = 2
-PAUSE_S: Final = 0.003
+PAUSE_S: Final = 0.008
 """Between two rounds of the reader: it shares the processors with what it reads."""
 
 RANKS: Final = {CodeState.GREEN: 1, CodeState.YELLOW: 2, CodeState.RED: 3}

@@ -103,7 +103,7 @@ class Drill:
 
 def kind_of(gateway: int, process: str) -> str:
     """Return what a process is called in the table."""
-    return f"{NAMES[gateway]} {process.partition('-')[0]}"
+    return f"{NAMES[gateway]} {process.partition('-')[0]}"  # any worker is a worker
 
 
 class Killer:
@@ -196,9 +196,9 @@ async def run(folder: Path, kills: int, seed: int, *, every_s: float = 2.0, epoc
             status = await gateway.stop()
             if status:
                 drill.checks.faults.append(f"{name}: ended with status {status}")
-    for site, name in zip(sites, NAMES, strict=True):
+    for number, (site, name) in enumerate(zip(sites, NAMES, strict=True)):
         compare_raw(site, tracks, drill.checks, f"{name}, ended")
-        await compare_log(site, tracks, drill.checks, name)
+        await compare_log(site, tracks, drill.checks, number, name)
     drill.restarts = [again for gateway in gateways for again in gateway.restarts]
     drill.complaints = dict(sum((gateway.complaints for gateway in gateways), Counter()))
     drill.seconds = time.monotonic() - begun
@@ -225,13 +225,13 @@ async def _all_held(heads: Sequence[HeadsCheck], drill: Drill) -> None:
 def figures(drill: Drill, limit_s: float) -> dict[str, Any]:
     """Return what is written down."""
     waits, late = drill.tally.waits_s, drill.late(limit_s)
-    kinds = sorted(drill.killed)
+    kinds = sorted({kind_of(one.gateway, one.process) for one in drill.restarts})
     return {
         "seed": drill.seed,
         "kills": drill.kills,
         "seconds": round(drill.seconds, 1),
         "restart_limit_s": limit_s,
-        "restarts": {kind: _restart_figures(drill.of(kind)) | {"kills": drill.killed[kind]} for kind in kinds},
+        "restarts": {kind: _restart_figures(drill.of(kind)) | {"kills": drill.killed.get(kind, 0)} for kind in kinds},
         "late": [asdict(one) for one in late],
         "published": {name: getattr(drill.tally, name) for name in Tally.__slots__ if name not in ("waits_s", "faults")}
         | {"wait_median_s": _rounded(median(waits)), "wait_p99_s": _rounded(quantile(waits, 0.99))}
@@ -299,7 +299,7 @@ def main() -> int:
         drill = asyncio.run(run(Path(folder), given.kills, given.seed, every_s=given.every))
     found = figures(drill, given.limit)
     OUTPUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    show(found, Console())
+    show(found, Console(width=120))
     return 1 if found["faults"] or found["late"] else 0
 
 

@@ -26,12 +26,16 @@ WHOLE: Final = "gateway"
 """The supervisor and all of its processes at once."""
 KEEPER: Final = "keeper"
 
+KEEPER_OF_WHOLE: Final = "gateway: its keeper"
+"""The keeper of a whole gateway that was killed: batches are taken again as soon as it is ready."""
+
 START_S: Final = 60.0
 END_S: Final = 30.0
 _LINE_BYTES: Final = 1 << 20
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_EXPECTED: Final = frozenset({"process_died", "source_gone"})
-"""Errors and warnings that a killed process causes in others."""
+_EXPECTED: Final = frozenset({"process_died", "source_gone", "status_list_set_aside not_in_log"})
+"""What is told after a kill: the death, that others miss the dead, and the file of a list that was about to be opened
+but stands in no log."""
 
 
 @dataclass(slots=True)
@@ -124,9 +128,9 @@ class KillableGateway:
         if process == WHOLE:
             self._killed.clear()
             self._serving.clear()
-        self._killed[process] = _Killed(
-            time.monotonic(), tuple(victims), kills=1 if before is None else before.kills + 1
-        )
+        for one in (process,) if process != WHOLE else (WHOLE, KEEPER_OF_WHOLE):
+            kills = 1 if before is None else before.kills + 1
+            self._killed[one] = _Killed(time.monotonic(), tuple(victims), kills=kills)
         if process in (WHOLE, KEEPER):
             self.keeper_since = None
         for pid in victims:
@@ -195,9 +199,11 @@ class KillableGateway:
             if self._process is not None:
                 self._ready(WHOLE, 0.0, [self._process.pid, *dict(self._children()).values()])
             self._serving.set()
-        if event["level"] in ("warning", "error", "critical") and name not in _EXPECTED:
-            reasons = [event[more] for more in ("why", "outcome", "refusal", "exception", "where") if more in event]
-            self.complaints[" ".join(map(str, (name, *reasons)))] += 1
+        if event["level"] in ("warning", "error", "critical"):
+            reasons = [event[more] for more in ("why", "refusal", "exception", "where") if event.get(more)]
+            complaint = " ".join(map(str, (name, *reasons)))
+            if not {name, complaint} & _EXPECTED:
+                self.complaints[complaint] += 1
 
     def _process_ready(self, process: str, pid: int, start_s: float) -> None:
         """Take note, unless this is one that has been killed since it said so."""
@@ -205,6 +211,7 @@ class KillableGateway:
             return
         if process == KEEPER:
             self.keeper_since = time.monotonic()
+            self._ready(KEEPER_OF_WHOLE, 0.0, [pid])
         self._ready(process, start_s, [pid])
 
     def _ready(self, process: str, start_s: float, pids: list[int]) -> None:

@@ -31,7 +31,7 @@ from .nation_site import Province
 PLACES: Final = 20_000
 BULK: Final = 1_000
 """What one signature may change."""
-RETRY_S: Final = 0.03
+RETRY_S: Final = 0.1
 CALL_S: Final = 5.0
 OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
