@@ -243,7 +243,8 @@ class Ledger:
         with suppress(StoreDegraded):
             await self.checkpoint()
         self._means.subscriptions.close()
-        await self._means.with_files(self._means.files.close)
+        with suppress(StoreDegraded):
+            await self._means.with_files(self._means.files.close)
 
     async def _warm(self) -> None:
         """Bring all lists into memory after a start: one pass each, instead of a page at a time while batches wait."""

@@ -23,6 +23,7 @@ from secrets import token_hex
 from typing import Final, Self
 
 from gateway.changes import (
+    MAX_CAPACITY,
     MAX_NUMBER,
     BatchDigest,
     BatchRefusal,
@@ -115,7 +116,8 @@ def check_snapshot(head: ListHead, last: SignedBatch, batch: StatusBatch, held: 
         and batch.closing == head.closed
         and (batch.capacity is None or batch.capacity == head.capacity)
     )
-    if not same or not 0 < head.number <= MAX_NUMBER or head.capacity % 2 or head.opened > head.issued:
+    bounded = 0 < head.number <= MAX_NUMBER and 0 < head.capacity <= MAX_CAPACITY and not head.capacity % 2
+    if not same or not bounded or head.opened > head.issued:
         raise BatchRefused(BatchRefusal.MALFORMED, "last_batch", held=number)
     if batch.issued > at + MAX_AHEAD_S:
         raise BatchRefused(BatchRefusal.IN_THE_FUTURE, "issue_time", held=number)

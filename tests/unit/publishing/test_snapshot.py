@@ -245,6 +245,17 @@ async def test_a_lying_source_changes_nothing(source: House, follower: House, li
     assert follower.workers_read(zhejiang) == zhejiang.held
 
 
+@pytest.mark.parametrize("capacity", [0, -2, (1 << 28) + 2])
+async def test_a_new_list_has_a_size(source: House, follower: House, clock: FakeClock, capacity: int) -> None:
+    zhejiang, log = await published(source), follower.log
+    assert isinstance(log, MemoryLog)
+    with pytest.raises(BatchRefused) as refused:
+        await adopt(follower, replace(head_of(zhejiang, clock()), capacity=capacity), b"", zhejiang.batches[-1])
+    assert refused.value.refusal is BatchRefusal.MALFORMED
+    assert log.shared.rows == {}
+    assert follower.ledger._lanes == {}
+
+
 async def test_a_snapshot_of_the_future_is_refused(source: House, follower: House, clock: FakeClock) -> None:
     zhejiang = await published(source)
     clock.advance(-31)
