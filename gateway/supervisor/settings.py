@@ -30,8 +30,9 @@ class Patience:
     """Before a dead process is started again; twice as long each time that it dies young."""
     longest_again_s: float = 15.0
     sound_s: float = 5.0
-    """One that became ready and has lived so long did not die young, and is replaced almost at once: a start costs about
-    a second. Not longer, or a few deaths within a minute would leave a gateway without its keeper for a quarter of it."""
+    """One that became ready and has lived so long did not die young, and is replaced almost at once: a start costs
+    about a second. Not longer, or a few deaths within a minute would leave a gateway without its keeper for much of it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
