@@ -184,8 +184,11 @@ class HeldList:
             return
         means.room.take(self.name, row.capacity)
         mark = Mark(head.number, head.digest, head.issued)
+        shown = row.last == head.number  # else it says less than what was acknowledged, until the log was read
         async with self._disk:
-            self.file = await means.with_files(lambda: means.files.replace(self.name, row.capacity, raw, mark))
+            self.file = await means.with_files(
+                lambda: means.files.replace(self.name, row.capacity, raw, mark, shown=shown)
+            )
             self._behind = True
         self.whole = True
         await self._write_above_mark(self.file, self.head)
@@ -259,14 +262,15 @@ class HeldList:
             await self.warm()
         begin = None if mark is None else ListHead(self.name, head.capacity, *mark, head.opened)
         try:
-            self.head = await replay(self._means, self.name, file, begin)
+            after = await replay(self._means, self.name, file, begin)
+            if after is None or after.number < head.number:
+                raise Unfit  # what was acknowledged is not in the log any more
         except Unfit:
             self._lose(SetAside.UNFIT_BATCH)
             await self.drop()
             return
-        self._behind = False
-        if self.head is not None:
-            file.show(self.head.number, self.head.issued)
+        self.head, self._behind = after, False
+        file.show(after.number, after.issued)
 
     def fall_behind(self, row: ListRow, *, tell: bool = True) -> None:
         """Take note that the log does not reach back to where the list is: a snapshot is needed, or at hand."""

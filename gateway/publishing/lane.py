@@ -75,10 +75,7 @@ class Lane:
 
     async def ended(self) -> None:
         """Return when nothing is under way."""
-        while self.in_use:
-            busy = [task for task in (*self._tasks, self._running) if task is not None]
-            if not busy:
-                return
+        while busy := [task for task in (*self._tasks, self._running) if task is not None]:
             await asyncio.wait(busy)
 
     def _ended(self, task: asyncio.Task[T]) -> None:

@@ -324,6 +324,22 @@ async def test_a_log_that_does_not_answer_is_declared(
     assert house.told.store == ["degraded", "well"]
 
 
+async def test_a_bug_in_judging_lets_nobody_wait(
+    house: House, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zhejiang = await opened(house)
+
+    def buggy(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    red = zhejiang.change({words.RED: [1]}, clock())
+    with monkeypatch.context() as patch:
+        patch.setattr(lane, "check_content", buggy)
+        with pytest.raises(ZeroDivisionError):
+            await house.submit(red)
+    assert await house.submit(red) == (3, False)
+
+
 async def test_a_bug_lets_nobody_wait_and_ends_no_lane(
     house: House, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

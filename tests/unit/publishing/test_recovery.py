@@ -280,6 +280,35 @@ async def test_a_log_whose_batches_do_not_fit_is_not_written_to_a_file(house: Ho
     assert house.look(zhejiang, 9) is None
 
 
+async def test_a_log_that_lost_what_it_acknowledged_is_noticed(house: House) -> None:
+    zhejiang = await published(house)
+    log = house.log
+    assert isinstance(log, MemoryLog)
+    log.shared.batches[zhejiang.name].pop()
+    house = await house.crash_and_start()
+    assert house.told.aside == [(zhejiang.name, SetAside.UNFIT_BATCH)]
+    assert house.ledger.missing() == (zhejiang.name,)
+
+
+async def test_a_file_of_another_size_is_not_used(house: House) -> None:
+    zhejiang = await published(house)
+    house.files.create(zhejiang.name, 64)
+    house = await house.crash_and_start()
+    assert house.told.aside == [(zhejiang.name, SetAside.OTHER_CAPACITY)]
+    assert house.workers_read(zhejiang) == zhejiang.held
+
+
+async def test_whether_a_list_is_filled_is_known_after_a_restart(house: House) -> None:
+    zhejiang, at = province(), house.clock()
+    for signed in (zhejiang.open(at), zhejiang.fill(0, bytes(8), at)):
+        await house.submit(signed)
+    house = await house.crash_and_start()
+    assert await house.submit(zhejiang.fill(16, bytes(8), at)) == (3, False)
+    assert await house.submit(zhejiang.change({words.RED: [1]}, at)) == (4, False)
+    house = await house.crash_and_start()
+    assert (await house.refusal(zhejiang.fill(32, bytes(8), at, number=5))).refusal is BatchRefusal.BLOCK_TOO_LATE
+
+
 async def test_recovering_may_be_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     zhejiang = await published(house)
     log = house.log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,34 @@ async def test_room_is_bounded_and_comes_back(house: House, clock: FakeClock) ->
     await house.submit(first.close(clock()))
     third = province("https://z.example/2")
     assert await house.submit(third.open(clock())) == (1, False)
+
+
+async def test_the_last_room_is_taken_once(tmp_path: Path, clock: FakeClock) -> None:
+    house = await House(tmp_path / "lists", MemoryLog(), clock, LedgerSettings(max_lists=1)).start()
+    openings = [province(f"https://z.example/{number}").open(clock()) for number in range(3)]
+    answers = await asyncio.gather(*map(house.submit, openings), return_exceptions=True)
+    assert sorted(str(one) for one in answers) == sorted(
+        ["(1, False)", *("BATCH_TOO_MANY_LISTS: capacity" for _ in range(2))]
+    )
+    assert len(list(house.folder.glob("*.list"))) == 1
+
+
+@pytest.mark.parametrize("blocks", [(), (Block(0, bytes(20)),)])
+async def test_a_list_may_be_proven_from_its_first_batch_to_its_last(
+    house: House, clock: FakeClock, blocks: tuple[Block, ...]
+) -> None:
+    expected = province()
+    expected.open(clock(), blocks=blocks)
+    zhejiang, nothing = province(), StateDigest(sha256(b"\xff" * 512).digest())
+    wrong = zhejiang.open(clock(), blocks=blocks, state_digest=StateDigest(bytes(32)))
+    assert (await house.refusal(wrong)).refusal is BatchRefusal.DIGEST_MISMATCH
+    assert house.ledger._lanes == {}
+    opening = zhejiang.open(clock(), blocks=blocks, state_digest=expected.state_digest)
+    assert await house.submit(opening) == (1, False)
+    closing: dict[str, Any] = {"closing": True, "number": 2, "previous": opening.digest}
+    wrong = zhejiang.heartbeat(clock(), **closing, state_digest=StateDigest(bytes(32)))
+    assert (await house.refusal(wrong)).refusal is BatchRefusal.DIGEST_MISMATCH
+    assert await house.submit(zhejiang.heartbeat(clock(), **closing, state_digest=nothing)) == (2, False)
 
 
 async def test_closed_addresses_are_bounded_too(tmp_path: Path, clock: FakeClock) -> None:

@@ -281,6 +281,42 @@ async def test_another_history_under_the_held_number_is_refused(
     assert refused.value.refusal is BatchRefusal.NUMBER_TAKEN
 
 
+async def test_a_closed_list_is_not_opened_again_by_a_snapshot(
+    source: House, follower: House, clock: FakeClock
+) -> None:
+    zhejiang = await published(source)
+    for signed in (*zhejiang.batches, zhejiang.close(clock(), number=4)):
+        await follower.submit(signed)
+    after = zhejiang.heartbeat(clock(), number=5, previous=BatchDigest(bytes(32)))
+    head = replace(head_of(zhejiang, clock()), number=5, digest=after.digest)
+    with pytest.raises(BatchRefused) as refused:
+        await adopt(follower, head, bytes(zhejiang.held), after)
+    assert refused.value.refusal is BatchRefusal.LIST_CLOSED
+
+
+async def test_time_does_not_go_back_by_a_snapshot(source: House, follower: House, clock: FakeClock) -> None:
+    zhejiang = await published(source)
+    clock.advance(9)
+    for signed in (*zhejiang.batches, zhejiang.heartbeat(clock(), number=4)):
+        await follower.submit(signed)
+    clock.advance(-9)
+    older = zhejiang.heartbeat(clock(), number=5, previous=BatchDigest(bytes(32)))
+    head = replace(head_of(zhejiang, clock()), number=5, digest=older.digest)
+    with pytest.raises(BatchRefused) as refused:
+        await adopt(follower, head, bytes(zhejiang.held), older)
+    assert refused.value.refusal is BatchRefusal.TIME_GOES_BACK
+
+
+async def test_a_raw_file_that_is_gone_is_a_failure(source: House, follower: House, clock: FakeClock) -> None:
+    zhejiang = await published(source)
+    with pytest.raises(StoreDegraded):
+        await follower.ledger.adopt(
+            head_of(zhejiang, clock()), follower.folder / "nothing", zhejiang.batches[-1], clock()
+        )
+    assert not follower.ledger.degraded
+    assert follower.ledger._lanes == {}
+
+
 async def test_a_bulk_batch_needs_its_two_keys_in_a_snapshot_too(
     source: House, follower: House, clock: FakeClock
 ) -> None:
