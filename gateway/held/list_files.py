@@ -124,13 +124,15 @@ class ListFiles:
                 start += os.pwrite(fd, piece[: end - start], start)
             return self._put(fd, path, name)
 
-    def replace(self, name: ListName, capacity: int, raw: Path, mark: Mark | None = None) -> WritableList:
+    def replace(
+        self, name: ListName, capacity: int, raw: Path, mark: Mark | None = None, held: int = 0
+    ) -> WritableList:
         """Return a list with the places of a raw file. One of that name that is there is closed.
 
         Readers that still map the file before read it as it was, until their next look-up.
 
-        With `mark`, the batch that the raw file stands for: it is on the disk as that checkpoint, and shown so at once.
-        Without, it is hidden until `show`.
+        With `mark`, the batch that the raw file stands for: it is on the disk as that checkpoint, and shown so at once,
+        unless more is `held` of the list: readers may have seen that. Without, it is hidden until `show`.
 
         Raises: OSError, ValueError (the raw file has another size).
         """
@@ -144,7 +146,7 @@ class ListFiles:
             if start != raw_bytes(capacity):
                 raise OSError(errno.EIO, "the raw file is shorter than it was")
             os.fsync(fd)
-            made = self._put(fd, path, name, mark)
+            made = self._put(fd, path, name, mark, held)
         self._sync_folder()
         return made
 
@@ -196,14 +198,15 @@ class ListFiles:
             os.close(fd)
             raise
 
-    def _put(self, fd: int, path: Path, name: ListName, mark: Mark | None = None) -> WritableList:
+    def _put(self, fd: int, path: Path, name: ListName, mark: Mark | None = None, held: int = 0) -> WritableList:
         """Give a file that is whole its name, and let readers know."""
         final = path.with_suffix(SUFFIX)
         made = WritableList(fd, final, read_header_of(fd, final.name))
         made.stake()
         if mark is not None:
             made.checkpoint(*mark)
-            made.show(mark.number, mark.issued)
+            if held <= mark.number:
+                made.show(mark.number, mark.issued)
         path.rename(final)
         before = self._lists.pop(name, None)
         self._lists[name] = made

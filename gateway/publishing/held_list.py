@@ -184,10 +184,9 @@ class HeldList:
             return
         means.room.take(self.name, row.capacity)
         mark = Mark(head.number, head.digest, head.issued)
-        shown = row.last == head.number  # else it says less than what was acknowledged, until the log was read
         async with self._disk:
             self.file = await means.with_files(
-                lambda: means.files.replace(self.name, row.capacity, raw, mark, shown=shown)
+                lambda: means.files.replace(self.name, row.capacity, raw, mark, row.last)
             )
             self._behind = True
         self.whole = True
