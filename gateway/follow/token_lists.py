@@ -29,6 +29,7 @@ from gateway.values import Instant
 from .token_list_check import Circumstances, check_token
 from .token_list_fetch import FetchedToken, TokenListHttp
 from .token_list_source import (
+    HeldTokenList,
     NobodyObservesTokenLists,
     TokenListObserver,
     TokenListRefusal,
@@ -80,7 +81,7 @@ class TokenListFollower:
         self._digest: bytes | None = None
         self._pause = USUAL_PAUSE_S
         self._failures = 0
-        self._lapsed: Instant | None = None
+        self._lapsed: HeldTokenList | None = None
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -137,9 +138,9 @@ class TokenListFollower:
             return None
         if held.expires > at:
             return max(held.expires - at, _LEAST_TIME_S)
-        if self._lapsed != held.issued:
+        if self._lapsed != held:
             await self._sink.lapse(name)
-            self._lapsed = held.issued
+            self._lapsed = held
             self._observer.lapsed(name)
         return None
 

@@ -103,15 +103,19 @@ class Keeper:
             for left in status.directory.glob("snapshot-*"):  # of a process that was killed while it served or took one
                 left.unlink(missing_ok=True)
         except (FolderInUse, OSError) as failed:
-            why = str(failed) if isinstance(failed, FolderInUse) else failed.strerror or "cannot be used"
-            raise StartRefused("status", "status.directory", str(status.directory), why) from None
+            raise _folder_refused(status, failed) from None
         try:
             self._store = await open_log(status.store)
         except StoreUnavailable as failed:
             raise StartRefused("status", "status.store", "", str(failed)) from None
         if self._plain:
             names = [source.name for source, _ in self._plain]
-            self._token_lists = await asyncio.to_thread(TokenListFiles, token_lists_folder(status), names)
+            try:
+                self._token_lists = await asyncio.to_thread(
+                    TokenListFiles, token_lists_folder(status), names, self._clock()
+                )
+            except (FolderInUse, OSError) as failed:
+                raise _folder_refused(status, failed) from None
         self._ledger = Ledger(
             self._store,
             self._files,
@@ -269,6 +273,11 @@ class _Held:
         """See gateway.watches.standing.HoldsLists."""
         found = self._ledger.head(name)
         return found if found is not None or self._token_lists is None else self._token_lists.head(name)
+
+
+def _folder_refused(status: StatusSection, failed: FolderInUse | OSError) -> StartRefused:
+    why = str(failed) if isinstance(failed, FolderInUse) else failed.strerror or "cannot be used"
+    return StartRefused("status", "status.directory", str(status.directory), why)
 
 
 def _ledger_settings(status: StatusSection) -> LedgerSettings:

@@ -32,6 +32,10 @@ class _Times:
     issued: Instant
     expires: Instant | None
 
+    def are_of(self, issued: Instant, at: Instant) -> bool:
+        """Tell whether they are those of the list that was issued then, and let it be said at `at`."""
+        return self.issued == issued and (self.expires is None or at < self.expires)
+
     def encoded(self) -> bytes:
         return json.dumps({"issued": self.issued, "expires": self.expires}).encode()
 
@@ -39,8 +43,8 @@ class _Times:
 class TokenListFiles:
     """Keeps the lists of `names`, and no others. See gateway.follow.token_list_source.TokenListSink."""
 
-    def __init__(self, folder: Path, names: Sequence[ListName]) -> None:
-        """Open the folder, and show what may still be said. Raises: FolderInUse, OSError."""
+    def __init__(self, folder: Path, names: Sequence[ListName], at: Instant) -> None:
+        """Open the folder, and show what may still be said at `at`. Raises: FolderInUse, OSError."""
         self._folder = folder
         self._files = ListFiles(folder)
         self._held: dict[ListName, HeldTokenList] = {}
@@ -55,8 +59,9 @@ class TokenListFiles:
             if times is not None:
                 self._held[name] = HeldTokenList(times.issued, times.expires)
             if found is not None:
-                # Shown if the file is the one that the times are of; else it is fetched anew.
-                if times is not None and found.mark is not None and found.mark.issued == times.issued:
+                # Shown if the file is the one that the times are of, and not over; else it is fetched anew. Whoever
+                # lets it lapse begins much later: all other lists are brought up to their log before.
+                if times is not None and found.mark is not None and times.are_of(found.mark.issued, at):
                     found.show(found.mark.number, found.mark.issued)
                 else:
                     found.hide()

@@ -112,7 +112,7 @@ class Gate:
         certificate = issued(self.authority, "", x509.DNSName(self.client))
         for name, content in (("c.pem", certificate.chain), ("k.pem", certificate.key), ("a.pem", self.ca())):
             (folder / name).write_bytes(content)
-        self.files = TokenListFiles(folder / "followed", [NAME])
+        self.files = TokenListFiles(folder / "followed", [NAME], self.clock())
         self.follower = TokenListFollower(
             TokenListSource(NAME, f"https://127.0.0.1:{self.publisher.port}/status-lists/{list_id(NAME)}"),
             trust=trusted,

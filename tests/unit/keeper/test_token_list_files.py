@@ -30,13 +30,13 @@ class Node:
     files: TokenListFiles = field(init=False)
 
     def __post_init__(self) -> None:
-        self.files = TokenListFiles(self.folder / "lists", self.names)
+        self.files = TokenListFiles(self.folder / "lists", self.names, NOON)
 
     def restart(self, *names: ListName) -> None:
         """End, and start to follow `names` on what is left."""
         self.files.close()
         self.names = names or self.names
-        self.files = TokenListFiles(self.folder / "lists", self.names)
+        self.files = TokenListFiles(self.folder / "lists", self.names, NOON)
 
     async def take(
         self, name: ListName = GZ, *, words: bytes = GREEN_RED, issued: float = NOON, expires: float | None = None
@@ -109,7 +109,7 @@ async def test_a_list_whose_time_is_not_its_own_is_fetched_anew(node: Node, time
         file.unlink()
     else:
         file.write_bytes(times)
-    node.files = TokenListFiles(node.folder / "lists", node.names)
+    node.files = TokenListFiles(node.folder / "lists", node.names, NOON)
     assert node.look_up(1) is None
     await node.take(issued=NOON + 2)
     assert node.look_up(1) == Listed(CodeState.RED, Instant(NOON + 2))
@@ -131,7 +131,7 @@ async def test_a_file_that_is_broken_is_set_aside_and_fetched_anew(node: Node) -
     node.files.close()
     (file,) = (node.folder / "lists").glob("*.list")
     file.write_bytes(file.read_bytes()[:-1])
-    node.files = TokenListFiles(node.folder / "lists", node.names)
+    node.files = TokenListFiles(node.folder / "lists", node.names, NOON)
     assert len(node.files.set_aside) == 1
     assert node.look_up(1) is None
     assert node.files.held(GZ) == HeldTokenList(NOON, None)
@@ -139,4 +139,4 @@ async def test_a_file_that_is_broken_is_set_aside_and_fetched_anew(node: Node) -
 
 def test_two_do_not_write_one_folder(node: Node) -> None:
     with pytest.raises(FolderInUse):
-        TokenListFiles(node.folder / "lists", node.names)
+        TokenListFiles(node.folder / "lists", node.names, NOON)
