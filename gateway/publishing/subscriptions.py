@@ -30,6 +30,13 @@ class Applied:
     """A SignedBatch, encoded."""
     batch: StatusBatch
 
+    @property
+    def size(self) -> int:
+        """How many bytes it takes while it waits: a block of 4 MiB is signed as some KiB."""
+        blocks, groups = self.batch.blocks, self.batch.groups
+        inflated = sum(len(block.words) for block in blocks) + sum(len(group.indices) for group in groups) * 4
+        return len(self.signed) + inflated
+
 
 @dataclass(frozen=True, slots=True)
 class Lagged:
@@ -44,7 +51,7 @@ class Subscription:
         self._owner = owner
         self._most_batches = most_batches
         self._most_bytes = most_bytes
-        self._waiting: deque[Applied | Lagged] = deque()
+        self._waiting: deque[tuple[Applied | Lagged, int]] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
         self._closed = False
@@ -60,9 +67,8 @@ class Subscription:
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        event = self._waiting.popleft()
-        if isinstance(event, Applied):
-            self._bytes -= len(event.signed)
+        event, size = self._waiting.popleft()
+        self._bytes -= size
         return event
 
     def __enter__(self) -> Self:
@@ -79,20 +85,20 @@ class Subscription:
         self._owner.forget(self)
         self._news.set()
 
-    def put(self, event: Applied) -> bool:
-        """Let the reader hear of a batch. Tell whether she kept up."""
-        if len(self._waiting) >= self._most_batches or self._bytes + len(event.signed) > self._most_bytes:
+    def put(self, event: Applied, size: int) -> bool:
+        """Let the reader hear of a batch that takes `size` bytes. Tell whether she kept up."""
+        if len(self._waiting) >= self._most_batches or self._bytes + size > self._most_bytes:
             self.lag()
             return False
-        self._waiting.append(event)
-        self._bytes += len(event.signed)
+        self._waiting.append((event, size))
+        self._bytes += size
         self._news.set()
         return True
 
     def lag(self) -> None:
         """Drop what waits, and let the reader hear of that."""
         self._waiting.clear()
-        self._waiting.append(Lagged())
+        self._waiting.append((Lagged(), 0))
         self._bytes = 0
         self._news.set()
 
@@ -119,8 +125,9 @@ class Subscriptions:
 
     def tell(self, event: Applied) -> None:
         """Tell all of a batch."""
+        size = event.size
         for one in self._all:
-            if not one.put(event):
+            if not one.put(event, size):
                 self._observer.subscriber_lagged()
 
     def tell_of_jump(self) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
+from typing import Any
 
 import pytest
 
-from gateway.changes import ListName, StatusBatch
+from gateway.changes import Block, ChangeGroup, ListName, StatusBatch
 from gateway.publishing.subscriptions import Applied, Lagged, Subscriptions
+from gateway.status.words import RED
 from gateway.values import IssuerId
 from tests.conftest import NOON
 
@@ -44,6 +47,19 @@ async def test_who_is_slow_is_told_and_goes_on(number: int, size: int) -> None:
         assert await anext(slow) == Lagged()
         all_of_them.tell(applied(9, size))
         assert await anext(slow) == applied(9, size)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"blocks": (Block(0, bytes(101)),)}, {"groups": (ChangeGroup(RED, array("I", range(26)), "office"),)}],
+    ids=["blocks", "groups"],
+)
+async def test_what_waits_counts_as_it_lies_in_memory(content: dict[str, Any]) -> None:
+    all_of_them, told = made(most_bytes=100)
+    with all_of_them.open() as slow:
+        all_of_them.tell(Applied(NAME, 1, b"", StatusBatch(NAME, 1, None, NOON, None, **content)))
+        assert told.lagged == 1
+        assert await anext(slow) == Lagged()
 
 
 async def test_room_comes_back_with_what_is_taken() -> None:
