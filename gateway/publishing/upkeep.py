@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from typing import Final
 
 from gateway.changes import ListName, StoreDegraded
 from gateway.values import Instant
 
 from .lane import Lane
 from .means import Means
+
+MOST_PAUSE_S: Final = 0.5
+"""Between the checkpoints of two lists."""
 
 
 class Upkeep:
@@ -22,6 +26,7 @@ class Upkeep:
         self._lane_of = lane_of
         self._lanes = lanes
         self._busy = asyncio.Lock()
+        self._hurried = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pruned: Instant | None = None
 
@@ -37,9 +42,14 @@ class Upkeep:
             await self._to_its_end(self._checkpoint())
 
     async def ended(self) -> None:
-        """Return when nothing is under way."""
+        """Return when nothing is under way, and take no pauses from now on."""
+        self._hurried.set()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks))
+
+    async def _breathe(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), min(seconds, MOST_PAUSE_S))
 
     async def _to_its_end(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -67,7 +77,12 @@ class Upkeep:
             await self._compare_with_log()
             written = 0
             for lane in tuple(self._lanes.values()):
-                written += await lane.held.checkpoint()
+                means.health.refuse()
+                started = loop.time()
+                if await lane.held.checkpoint():
+                    written += 1
+                    # The disk belongs to batches for as long again: they wait for their own fsyncs.
+                    await self._breathe(loop.time() - started)
             means.unsaved -= unsaved
             await self._prune()
             means.observer.checkpoint_done(loop.time() - begun, written)
