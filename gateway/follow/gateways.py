@@ -24,7 +24,7 @@ from typing import Final
 
 from gateway.changes import MAX_NUMBER, BatchRefusal, BatchRefused, ListName, SignedBatch, StoreDegraded
 from gateway.publishing.ledger import Ledger
-from gateway.rpc.status_convert import place_of
+from gateway.rpc.status_convert import looked_over
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import Instant
 
@@ -56,6 +56,7 @@ class FollowLimits:
     most_under_way: int = 256
     """Batches that the ledger has not answered for."""
     most_bytes_under_way: int = 16 << 20
+    """What those may take in memory: some KiB of a batch may be blocks of 4 MiB."""
     most_repeated: int = 100_000
     """Batches in a row that were held already: more than several sources of one network bring."""
 
@@ -272,13 +273,12 @@ class _UnderWay:
     async def submit(self, signed: SignedBatch) -> None:
         """Begin to take a batch; wait if there are too many under way. Raises: SourceFailed."""
         try:
-            name, _ = place_of(signed.body)
+            name, size = looked_over(signed.body)
         except BatchRefused:
             raise SourceFailed(FollowFailure.BROKEN) from None
         if not self._follower.wants(name):
             self._count(repeated=True)
             return
-        size = len(signed.body)
         while self._tasks and (
             len(self._tasks) >= self._limits.most_under_way or self._bytes + size > self._limits.most_bytes_under_way
         ):

@@ -218,15 +218,18 @@ def read_batch(body: bytes) -> StatusBatch:
     )
 
 
-def place_of(body: bytes) -> tuple[ListName, int]:
-    """Return list and number of a batch of which nothing else is looked at. Raises: BatchRefused."""
+def looked_over(body: bytes) -> tuple[ListName, int]:
+    """Return the list of a batch, and how many bytes it may take once it is read. Nothing else is looked at.
+
+    Raises: BatchRefused.
+    """
     if len(body) > MAX_BATCH_BYTES or crowded(body, MAX_GROUPS + MAX_BLOCKS + 16):
         raise BatchRefused(BatchRefusal.TOO_LARGE)
     try:
         message = pb.StatusBatch.FromString(body)
     except DecodeError:
         raise BatchRefused(BatchRefusal.MALFORMED) from None
-    return name_of(message.list, "list"), message.number
+    return name_of(message.list, "list"), len(body) + (MAX_BLOCK_BYTES if message.blocks else 0)
 
 
 def write_batch(batch: StatusBatch, *, level: int = 6) -> bytes:
