@@ -48,8 +48,13 @@ class Upkeep:
             await asyncio.wait(tuple(self._tasks))
 
     async def _breathe(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurried.wait(), min(seconds, MOST_PAUSE_S))
+        """Leave the disk to batches for as long as a list took it: they wait for fsyncs of their own.
+
+        Not while so much has changed that a restart would take long, nor at the end.
+        """
+        if self._means.unsaved < self._means.settings.checkpoint_changes:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurried.wait(), min(seconds, MOST_PAUSE_S))
 
     async def _to_its_end(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(work)
@@ -81,7 +86,6 @@ class Upkeep:
                 started = loop.time()
                 if await lane.held.checkpoint():
                     written += 1
-                    # The disk belongs to batches for as long again: they wait for their own fsyncs.
                     await self._breathe(loop.time() - started)
             means.unsaved -= unsaved
             await self._prune()
