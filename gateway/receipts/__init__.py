@@ -3,7 +3,10 @@
 `Disclosure -> Receipt`, when the caller asks for one: the exact bytes that were signed. A receipt says what was
 disclosed and not a word more.
 
-- `receipt.py`  the signed receipt (compact JWS)
+- `receipt.py`     the signed receipt (compact JWS), and one signature for many
+- `merkle.py`      the tree that makes one signature enough
+- `commitment.py`  which code it is about: a salted digest
+- `checking.py`    the other side: is this a receipt, and of what
 
-Door for later: the salted digest of the code, one signature for a whole batch, the audit log that a receipt points to.
+Door for later: the audit log that a receipt points to.
 """

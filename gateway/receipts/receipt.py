@@ -1,8 +1,13 @@
-"""The signed receipt of one verdict.
+"""The signed receipt of one verdict, and one signature for the receipts of many.
 
 - A compact JWS, `typ` hcgw-receipt+jwt, signed with the gateway's key, verifiable offline with its published key set.
-- Bound to the caller (`aud`): shown to anybody else it proves nothing.
-- Holds what the disclosure held: no code, no token, no digest of one, nothing about the holder.
+- Bound to the caller (`aud`): shown to anybody else it proves nothing. It ends (`exp`).
+- Holds what the disclosure held, which trust lists were in force, and a salted digest of the code (commitment.py): no
+  code, no token, nothing about the holder.
+- Of many only the root of a tree over their claims is signed (merkle.py), as a JWS of its own type that no reader takes
+  for a receipt. Each receipt is then its claims, the path and that root.
+
+Source: docs/receipts.md.
 """
 
 from __future__ import annotations
@@ -10,17 +15,56 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, NewType
 
 from gateway.disclosure import Disclosure, StaffDisclosure
-from gateway.values import Caller, Purpose
+from gateway.values import Caller, Instant, Purpose
 from keys.signer import Signer
 
+from .commitment import SALT_BYTES, code_digest
+from .merkle import tree_over
+
 RECEIPT_TYPE: Final = "hcgw-receipt+jwt"
+ROOT_TYPE: Final = "hcgw-receipt-root+jwt"
+TREE: Final = "rfc9162-sha256"
+
+LIFETIME_S: Final = 90 * 86_400
+"""Seconds that a receipt proves anything, if nothing else is configured."""
+
+_ID_BYTES: Final = 16
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 Receipt = NewType("Receipt", str)
 """The exact signed text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a receipt says, not signed yet."""
+
+    payload: bytes = field(repr=False)
+    """The claims as JSON: these bytes are signed, or are a leaf."""
+    salt: bytes = field(repr=False)
+    """Of the code's digest: for the asker, and kept nowhere. Empty if no code was scanned."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedReceipt:
+    """A receipt, and what its asker needs to prove which code it is about."""
+
+    text: Receipt
+    salt: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTogether:
+    """One signature for many drafts."""
+
+    root: Receipt
+    paths: tuple[bytes, ...]
+    """One for each draft, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +74,41 @@ class ReceiptIssuer:
     issuer: str
     """The gateway's own name, as verifiers of receipts know it."""
     signer: Signer
+    lifetime_s: int = LIFETIME_S
+    """Seconds after which a receipt proves nothing any more."""
+    trust: tuple[str, ...] = ()
+    """The trust lists in force, `sequence:SHA-256` each: which keys the verdict rests on."""
 
-    def issue(self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str) -> Receipt:
-        """Return the receipt of exactly what was `said` to `caller`. Signs: some tens of microseconds."""
+    def issue(
+        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+    ) -> IssuedReceipt:
+        """Return the receipt of exactly what was `said` to `caller`. Signs: some tens of microseconds.
+
+        `code` is what was scanned, None if it was only seen.
+        """
+        draft = self.draft(said, caller=caller, purpose=purpose, request_id=request_id, code=code)
+        return IssuedReceipt(self._signed(RECEIPT_TYPE, draft.payload), draft.salt)
+
+    def draft(
+        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+    ) -> Draft:
+        """Return the same, for `sign_together`."""
+        decided = int(said.decided_time)
+        salt = b"" if code is None else secrets.token_bytes(SALT_BYTES)
         claims: dict[str, object] = {
             "iss": self.issuer,
             "aud": caller.caller_id,
-            "iat": int(said.decided_time),
-            "jti": secrets.token_urlsafe(16),
+            "iat": decided,
+            "exp": decided + self.lifetime_s,
+            "jti": _base64url(secrets.token_bytes(_ID_BYTES)),
             "purpose": purpose.name,
             "measure": said.measure.name,
             "reasons": [reason.name for reason in said.reasons],
         }
+        if code is not None:
+            claims["code_digest"] = _base64url(code_digest(code, salt))
+        if self.trust:
+            claims["trust"] = self.trust
         if request_id:
             claims["request_id"] = request_id
         if isinstance(said, StaffDisclosure):
@@ -58,18 +125,37 @@ class ReceiptIssuer:
                 "origin_division": said.origin_division,
             }
             claims.update((name, value) for name, value in optional.items() if value is not None)
-        return Receipt(self._signed(claims))
+        return Draft(_encode(claims).encode("ascii"), salt)
 
-    def _signed(self, claims: dict[str, object]) -> str:
+    def sign_together(self, payloads: Sequence[bytes], *, caller: Caller, at: Instant) -> SignedTogether:
+        """Return one signature for all of these drafts, at least one, which are all for `caller`."""
+        tree = tree_over(payloads)
+        claims: dict[str, object] = {
+            "iss": self.issuer,
+            "aud": caller.caller_id,
+            "iat": int(at),
+            "exp": int(at) + self.lifetime_s,
+            "tree": TREE,
+            "size": len(payloads),
+            "root": _base64url(tree.root),
+        }
+        return SignedTogether(self._signed(ROOT_TYPE, _encode(claims).encode("ascii")), tree.paths)
+
+    def _signed(self, typ: str, payload: bytes) -> Receipt:
         # By hand and not by PyJWT, which signs with key objects only: a signer's key may live where none can be had.
         header: dict[str, object] = {
             "alg": self.signer.public_jwk["alg"],  # as the key set publishes it, so that the two agree
             "kid": self.signer.key_id.decode(),
-            "typ": RECEIPT_TYPE,
+            "typ": typ,
         }
-        signing_input = _segment(header) + b"." + _segment(claims)
-        return (signing_input + b"." + urlsafe_b64encode(self.signer.sign(signing_input)).rstrip(b"=")).decode("ascii")
+        signing_input = f"{_base64url(_encode(header).encode('ascii'))}.{_base64url(payload)}"
+        return Receipt(f"{signing_input}.{_base64url(self.signer.sign(signing_input.encode('ascii')))}")
 
 
-def _segment(members: dict[str, object]) -> bytes:
-    return urlsafe_b64encode(json.dumps(members, separators=(",", ":")).encode()).rstrip(b"=")
+def joined(root: str, payload: bytes, index: int, path: bytes) -> str:
+    """Return one of many receipts as one text: root, claims, index and path, with tildes between."""
+    return f"{root}~{_base64url(payload)}~{index}~{_base64url(path)}"
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

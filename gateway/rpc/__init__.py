@@ -18,6 +18,7 @@ A request's way in, one file per question:
 - `watch_codes.py`   WatchCodes of StatusService: a caller's stream on her watch
 - `desk.py`          what the handlers need
 - `time_left.py`     how long may asking an issuer take? what the caller's deadline leaves
+- `receipts_together.py`  one signature for the receipts of a batch, or of a stream's answers
 - `look_ahead.py`    answers of a stream in order, where some must be waited for
 - `convert.py`, `status_convert.py`  values <-> messages, the only mapping code: verdicts, and batches of live status
 - `errors.py`, `status.py`  why the edge failed to answer, and the one table error -> google.rpc.Status

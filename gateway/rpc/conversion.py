@@ -41,7 +41,7 @@ async def convert_code(
     refuse_without_signer(request.receipt_requested, desk)
     decision = await decided(request.code, terms, at, desk, Way.CONVERT)
     response = pb.ConvertCodeResponse()
-    tell(response.verdict, decision, request, terms, caller, desk)
+    tell(response.verdict, decision, request, terms, caller, desk, request.code)
     converter = desk.converter
     made = None if converter is None else converter.convert(decision, request.code, division=terms.division, at=at)
     if made is not None and converter is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.disclosure import Disclosure
 from gateway.instants import now
 from gateway.places.list_store import NOTHING_PUBLISHED, PublishedLists
+from gateway.receipts.receipt import Draft, IssuedReceipt, SignedTogether
 from gateway.values import (
     Caller,
     Decision,
@@ -61,8 +62,20 @@ class JudgesCodes(Protocol):
 class WritesReceipts(Protocol):
     """The receipt room, as a handler sees it."""
 
-    def issue(self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str) -> str:
-        """Return the signed receipt of exactly what was `said` to `caller`."""
+    def issue(
+        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+    ) -> IssuedReceipt:
+        """Return the signed receipt of exactly what was `said` to `caller` about `code`, None if it was only seen."""
+        ...
+
+    def draft(
+        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+    ) -> Draft:
+        """Return the same, not signed yet."""
+        ...
+
+    def sign_together(self, payloads: Sequence[bytes], *, caller: Caller, at: Instant) -> SignedTogether:
+        """Return one signature for all of these drafts, at least one, which are all for `caller`."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -17,6 +18,7 @@ from gateway.rpc.callers import current_caller
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.look_ahead import Later, in_order
 from gateway.rpc.methods import VERIFICATION
+from gateway.rpc.receipts_together import StreamReceipts
 from gateway.rpc.validation import parsed, refuse_endless_batch
 from gateway.rpc.verification import (
     StreamAnswer,
@@ -76,21 +78,32 @@ class VerificationServicer:
         return (await verify_codes(request, caller, desk.clock(), desk)).SerializeToString()
 
     async def stream_verifications(self, requests: AsyncIterator[bytes], context: Context) -> None:
-        """Answer StreamVerifications: one answer per request, in order."""
+        """Answer StreamVerifications: one answer per request, in order, and signatures for receipts beside them."""
         caller = current_caller()
         terms: Terms | None = None
+        asked = count()
+        unsigned: dict[int, bytes] = {}
 
         def begin(raw: bytes) -> bytes | Later:
             nonlocal terms
             desk = self._desk()
             request = parsed(pb.StreamVerificationsRequest, raw)
             terms, answer = stream_item(request, terms, caller, desk.clock(), desk)
-            return _encoded(answer) if isinstance(answer, Coroutine) else answer.SerializeToString()
+            number = next(asked)
+            return awaited(number, answer) if isinstance(answer, Coroutine) else encoded(number, answer)
 
-        async with aclosing(in_order(requests, begin)) as answers:
-            async for answer in answers:
-                await context.write(answer)
+        def encoded(number: int, answer: pb.StreamVerificationsResponse) -> bytes:
+            if answer.verdict.HasField("receipt_proof"):
+                unsigned[number] = answer.verdict.receipt_proof.payload
+            return answer.SerializeToString()
 
+        async def awaited(number: int, answer: StreamAnswer) -> bytes:
+            return encoded(number, await answer)
 
-async def _encoded(answer: StreamAnswer) -> bytes:
-    return (await answer).SerializeToString()
+        async with (
+            StreamReceipts(context.write, caller, self._desk) as out,
+            aclosing(in_order(requests, begin)) as all_,
+        ):
+            told = count()
+            async for answer in all_:
+                await out.answer(answer, unsigned.pop(next(told), None))

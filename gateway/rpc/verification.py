@@ -25,6 +25,7 @@ from gateway.disclosure import disclose
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of, time_of
 from gateway.rpc.desk import Rights, VerificationDesk
+from gateway.rpc.receipts_together import Drafts, drafts_for
 from gateway.rpc.time_left import time_left
 from gateway.rpc.validation import check
 from gateway.values import Caller, Decision, DisplayedCode, DivisionCode, Instant, OpaqueCode, Profile, Purpose, Way
@@ -68,7 +69,7 @@ async def verify_code(
     refuse_without_signer(request.receipt_requested, desk)
     response = pb.VerifyCodeResponse()
     decision = await decided(request.code, terms, at, desk)
-    tell(response.verdict, decision, request, terms, caller, desk)
+    tell(response.verdict, decision, request, terms, caller, desk, request.code)
     return response
 
 
@@ -89,14 +90,14 @@ async def assess_displayed_code(
     decision = desk.pipeline.assess(shown, at=at, division=terms.division, purpose=terms.purpose)
     desk.watch(decision)
     response = pb.AssessDisplayedCodeResponse()
-    tell(response.verdict, decision, request, terms, caller, desk)
+    tell(response.verdict, decision, request, terms, caller, desk, None)
     return response
 
 
 async def verify_codes(
     request: pb.VerifyCodesRequest, caller: Caller, at: Instant, desk: VerificationDesk
 ) -> pb.VerifyCodesResponse:
-    """Return one verdict per item of a batch, in order.
+    """Return one verdict per item of a batch, in order, and one signature for all receipts, if they are wanted.
 
     Others have their turn after `SLICE` items, or as many as took `SLICE_S`. Opaque codes are asked about side by side,
     while the signed ones are judged.
@@ -104,12 +105,15 @@ async def verify_codes(
     Raises: as `verify_code`.
     """
     terms = agreed(request, request.context, caller, desk)
+    drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipts_requested)
     response = pb.VerifyCodesResponse()
     try:
         async with asyncio.TaskGroup() as asking:
-            await _judge_each(request, response, terms, at, desk, asking)
+            await _judge_each(request, response, _Round(terms, at, desk, drafts), asking)
     except ExceptionGroup as failed:  # the group's wrapping is no news to the caller: the failure itself has its row
         raise failed.exceptions[0] from None
+    if drafts is not None:
+        drafts.sign(response, at)
     return response
 
 
@@ -131,14 +135,16 @@ def stream_item(
         terms = before
     else:
         raise RequestInvalid("context", "is required in the first message")
+    drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipt_requested)
     response, item = pb.StreamVerificationsResponse(), request.item
+    judging = _Round(terms, at, desk, drafts)
     found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
     if isinstance(found, Decision):
-        _fill(response.verdict, found, item, terms, desk)
+        _fill(response.verdict, found, item, judging)
         return terms, response
 
     async def asked(code: OpaqueCode) -> pb.StreamVerificationsResponse:
-        await _ask_and_fill(response.verdict, code, item, terms, at, desk)
+        await _ask_and_fill(response.verdict, code, item, judging)
         return response
 
     return terms, asked(found)
@@ -163,12 +169,19 @@ def tell(
     terms: Terms,
     caller: Caller,
     desk: VerificationDesk,
+    code: bytes | None,
 ) -> None:
-    """Write into the empty `verdict` as much of `decision` as the terms disclose, and the receipt if one is wanted."""
+    """Write into the empty `verdict` as much of `decision` as the terms disclose, and the receipt if one is wanted.
+
+    `code` is what was scanned, None if it was only seen.
+    """
     said = disclose(decision, terms.profile)
     fill_verdict(verdict, said, request.request_id)
     if request.receipt_requested and desk.receipts is not None:
-        verdict.receipt = desk.receipts.issue(said, caller=caller, purpose=terms.purpose, request_id=request.request_id)
+        issued = desk.receipts.issue(
+            said, caller=caller, purpose=terms.purpose, request_id=request.request_id, code=code
+        )
+        verdict.receipt, verdict.receipt_salt = issued.text, issued.salt
 
 
 def refuse_without_signer(receipt_requested: bool, desk: VerificationDesk) -> None:  # noqa: FBT001 one question, asked in one way
@@ -194,53 +207,59 @@ def authorise(profile: int, purpose: int, rights: Rights) -> None:
         raise CallerRefused(RefusalReason.PURPOSE_NOT_ALLOWED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What the codes of a batch, or one of a stream, are judged with."""
+
+    terms: Terms
+    at: Instant
+    desk: VerificationDesk
+    drafts: Drafts | None
+    """None if no receipts are wanted."""
+
+
 async def _judge_each(
     request: pb.VerifyCodesRequest,
     response: pb.VerifyCodesResponse,
-    terms: Terms,
-    at: Instant,
-    desk: VerificationDesk,
+    judging: _Round,
     asking: asyncio.TaskGroup,
 ) -> None:
+    terms, pipeline = judging.terms, judging.desk.pipeline
     turns = asyncio.Semaphore(ASKING)
     turn_ends = monotonic() + SLICE_S
     for done, item in enumerate(request.items, start=1):
         verdict = response.verdicts.add()
-        found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
+        found = pipeline.verify(item.code, at=judging.at, division=terms.division, purpose=terms.purpose)
         if isinstance(found, Decision):
-            _fill(verdict, found, item, terms, desk)
+            _fill(verdict, found, item, judging)
         else:
-            asking.create_task(_ask_in_turn(turns, verdict, found, item, terms, at, desk))
+            asking.create_task(_ask_in_turn(turns, verdict, found, item, judging))
         if done % SLICE == 0 or monotonic() >= turn_ends:
             await asyncio.sleep(0)
             turn_ends = monotonic() + SLICE_S
 
 
 async def _ask_in_turn(
-    turns: asyncio.Semaphore,
-    verdict: pb.Verdict,
-    code: OpaqueCode,
-    item: pb.CodeItem,
-    terms: Terms,
-    at: Instant,
-    desk: VerificationDesk,
+    turns: asyncio.Semaphore, verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem, judging: _Round
 ) -> None:
     async with turns:
-        await _ask_and_fill(verdict, code, item, terms, at, desk)
+        await _ask_and_fill(verdict, code, item, judging)
 
 
-async def _ask_and_fill(
-    verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem, terms: Terms, at: Instant, desk: VerificationDesk
-) -> None:
-    decision = await desk.pipeline.ask_issuer(
-        code, at=at, division=terms.division, time_left=time_left(), purpose=terms.purpose
+async def _ask_and_fill(verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem, judging: _Round) -> None:
+    terms = judging.terms
+    decision = await judging.desk.pipeline.ask_issuer(
+        code, at=judging.at, division=terms.division, time_left=time_left(), purpose=terms.purpose
     )
-    _fill(verdict, decision, item, terms, desk)
+    _fill(verdict, decision, item, judging)
 
 
-def _fill(verdict: pb.Verdict, decision: Decision, item: pb.CodeItem, terms: Terms, desk: VerificationDesk) -> None:
-    _take_note(item.code, decision, desk)
-    fill_verdict(verdict, disclose(decision, terms.profile), item.request_id)
+def _fill(verdict: pb.Verdict, decision: Decision, item: pb.CodeItem, judging: _Round) -> None:
+    _take_note(item.code, decision, judging.desk)
+    said = disclose(decision, judging.terms.profile)
+    fill_verdict(verdict, said, item.request_id)
+    if judging.drafts is not None:
+        judging.drafts.write(verdict, said, item)
 
 
 def _take_note(code: bytes, decision: Decision, desk: VerificationDesk) -> None:

@@ -71,7 +71,7 @@ TABLE = {
     "gateway.clock_watch": Row(WORDS, ()),
     "gateway.duties": Row((), ()),
     "gateway.edges": Row(("gateway",), ()),
-    "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys.signer"), ()),
+    "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys"), ()),
     "gateway.pipeline": Row(
         (*WORDS, *(f"gateway.{room}" for room in ("formats", "trust", "status", "policy"))),
         (),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import grpc
 
 from gateway.disclosure import Disclosure
 from gateway.errors import REASONS, NotReady, Reason, Step
+from gateway.receipts.receipt import Draft, IssuedReceipt, Receipt, SignedTogether
 from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
 from gateway.values import (
     Assurance,
@@ -150,11 +152,30 @@ def _stopped(reason: Reason, at: Instant, found: Format = Format.UNKNOWN) -> Dec
     return Decision(Measure[row.effect.value], (reason,), at, row.step, found)
 
 
+@dataclass
 class FakeReceipts:
-    """A receipt that tells what it was asked to sign."""
+    """A receipt that tells what it was asked to sign, with the length of the code as its salt."""
 
-    def issue(self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str) -> str:
-        return "|".join((said.measure.name, caller.kind.value, caller.caller_id, purpose.name, request_id))
+    broken: bool = False
+    """Whether its key is gone."""
+
+    def issue(
+        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+    ) -> IssuedReceipt:
+        text = "|".join((said.measure.name, caller.kind.value, caller.caller_id, purpose.name, request_id))
+        return IssuedReceipt(Receipt(text), b"" if code is None else b"%d" % len(code))
+
+    def draft(
+        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+    ) -> Draft:
+        issued = self.issue(said, caller=caller, purpose=purpose, request_id=request_id, code=code)
+        return Draft(issued.text.encode(), issued.salt)
+
+    def sign_together(self, payloads: Sequence[bytes], *, caller: Caller, at: Instant) -> SignedTogether:
+        if self.broken:
+            raise NotReady(CANARY)
+        root = f"{caller.caller_id} " + " ".join(payload.decode().rpartition("|")[2] for payload in payloads)
+        return SignedTogether(Receipt(root), tuple(payload[::-1] for payload in payloads))
 
 
 @dataclass

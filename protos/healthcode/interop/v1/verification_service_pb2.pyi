@@ -70,16 +70,38 @@ class StaffDisclosure(_message.Message):
     def __init__(self, state: _Optional[_Union[_verdict_pb2.CodeState, str]] = ..., issuer: _Optional[str] = ..., issuer_division: _Optional[str] = ..., format: _Optional[_Union[_verdict_pb2.CodeFormat, str]] = ..., assurance: _Optional[_Union[_verdict_pb2.Assurance, str]] = ..., observed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., valid_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rule_version: _Optional[str] = ..., reason_class: _Optional[_Union[_verdict_pb2.ReasonClass, str]] = ..., issuer_meaning: _Optional[str] = ..., origin_division: _Optional[str] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("core", "gate", "staff", "receipt")
+    __slots__ = ("core", "gate", "staff", "receipt", "receipt_salt", "receipt_proof")
     CORE_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
     STAFF_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_SALT_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_PROOF_FIELD_NUMBER: _ClassVar[int]
     core: VerdictCore
     gate: GateDisclosure
     staff: StaffDisclosure
     receipt: str
-    def __init__(self, core: _Optional[_Union[VerdictCore, _Mapping]] = ..., gate: _Optional[_Union[GateDisclosure, _Mapping]] = ..., staff: _Optional[_Union[StaffDisclosure, _Mapping]] = ..., receipt: _Optional[str] = ...) -> None: ...
+    receipt_salt: bytes
+    receipt_proof: ReceiptProof
+    def __init__(self, core: _Optional[_Union[VerdictCore, _Mapping]] = ..., gate: _Optional[_Union[GateDisclosure, _Mapping]] = ..., staff: _Optional[_Union[StaffDisclosure, _Mapping]] = ..., receipt: _Optional[str] = ..., receipt_salt: _Optional[bytes] = ..., receipt_proof: _Optional[_Union[ReceiptProof, _Mapping]] = ...) -> None: ...
+
+class ReceiptProof(_message.Message):
+    __slots__ = ("payload", "index", "path")
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    payload: bytes
+    index: int
+    path: bytes
+    def __init__(self, payload: _Optional[bytes] = ..., index: _Optional[int] = ..., path: _Optional[bytes] = ...) -> None: ...
+
+class ReceiptBundle(_message.Message):
+    __slots__ = ("root", "paths")
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    root: str
+    paths: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, root: _Optional[str] = ..., paths: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class VerifyCodeRequest(_message.Message):
     __slots__ = ("context", "code", "request_id", "receipt_requested")
@@ -108,32 +130,40 @@ class CodeItem(_message.Message):
     def __init__(self, code: _Optional[bytes] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class VerifyCodesRequest(_message.Message):
-    __slots__ = ("context", "items")
+    __slots__ = ("context", "items", "receipts_requested")
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    RECEIPTS_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     context: VerificationContext
     items: _containers.RepeatedCompositeFieldContainer[CodeItem]
-    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., items: _Optional[_Iterable[_Union[CodeItem, _Mapping]]] = ...) -> None: ...
+    receipts_requested: bool
+    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., items: _Optional[_Iterable[_Union[CodeItem, _Mapping]]] = ..., receipts_requested: bool = ...) -> None: ...
 
 class VerifyCodesResponse(_message.Message):
-    __slots__ = ("verdicts",)
+    __slots__ = ("verdicts", "receipt_root")
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_ROOT_FIELD_NUMBER: _ClassVar[int]
     verdicts: _containers.RepeatedCompositeFieldContainer[Verdict]
-    def __init__(self, verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ...) -> None: ...
+    receipt_root: str
+    def __init__(self, verdicts: _Optional[_Iterable[_Union[Verdict, _Mapping]]] = ..., receipt_root: _Optional[str] = ...) -> None: ...
 
 class StreamVerificationsRequest(_message.Message):
-    __slots__ = ("context", "item")
+    __slots__ = ("context", "item", "receipt_requested")
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_REQUESTED_FIELD_NUMBER: _ClassVar[int]
     context: VerificationContext
     item: CodeItem
-    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., item: _Optional[_Union[CodeItem, _Mapping]] = ...) -> None: ...
+    receipt_requested: bool
+    def __init__(self, context: _Optional[_Union[VerificationContext, _Mapping]] = ..., item: _Optional[_Union[CodeItem, _Mapping]] = ..., receipt_requested: bool = ...) -> None: ...
 
 class StreamVerificationsResponse(_message.Message):
-    __slots__ = ("verdict",)
+    __slots__ = ("verdict", "receipts")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
+    RECEIPTS_FIELD_NUMBER: _ClassVar[int]
     verdict: Verdict
-    def __init__(self, verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+    receipts: ReceiptBundle
+    def __init__(self, verdict: _Optional[_Union[Verdict, _Mapping]] = ..., receipts: _Optional[_Union[ReceiptBundle, _Mapping]] = ...) -> None: ...
 
 class AssessDisplayedCodeRequest(_message.Message):
     __slots__ = ("context", "issuing_division", "displayed", "displayed_time", "request_id", "receipt_requested")
