@@ -24,13 +24,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 from rich.console import Console
@@ -64,6 +64,9 @@ VICTIMS: Final = {
 AGAIN: Final = 0.2
 """How often a keeper is killed once more while it starts."""
 NAMES: Final = ("publishing", "following")
+
+Victim: TypeAlias = tuple[int, str]
+"""Which gateway, and which process of it."""
 
 
 @dataclass(slots=True)
@@ -116,16 +119,13 @@ class Killer:
         self._every_s = every_s
         self._starting: set[asyncio.Task[None]] = set()
 
-    async def kill(self, kills: int) -> None:
-        """Kill so many, then wait until all is ready again. Raises: TimeoutError."""
-        random, drill = self._random, self._drill
-        while drill.kills < kills:
-            await asyncio.sleep(random.uniform(0, 2 * self._every_s))
-            [(number, process)] = random.choices(list(VICTIMS), list(VICTIMS.values()))
-            self._kill(number, process)
-            if process == KEEPER and random.random() < AGAIN and drill.kills < kills:
-                await asyncio.sleep(random.uniform(0, 2.0))
-                self._kill(number, process)
+    async def kill(self, victims: Iterable[Victim]) -> None:
+        """Kill one after another, then wait until all is ready again. Raises: NotStarted, TimeoutError."""
+        for number, process in victims:
+            await asyncio.sleep(self._random.uniform(0, 2 * self._every_s))
+            async with asyncio.timeout(PATIENCE_S):
+                while not self._kill(number, process):  # noqa: ASYNC110 a drill, on wall time
+                    await asyncio.sleep(0.05)
             for task in [task for task in self._starting if task.done()]:
                 self._starting.discard(task)
                 await task
@@ -134,17 +134,35 @@ class Killer:
             while any(gateway.restarting for gateway in self._gateways):  # noqa: ASYNC110 a drill, on wall time
                 await asyncio.sleep(0.05)
 
-    def _kill(self, number: int, process: str) -> None:
+    def _kill(self, number: int, process: str) -> bool:
+        """Kill it, unless it is not there, or its gateway only just starts; tell whether."""
         gateway = self._gateways[number]
-        if gateway.serves and gateway.kill(process, self._random):
-            kind = kind_of(number, process)
-            self._drill.killed[kind] = self._drill.killed.get(kind, 0) + 1
-            if process == WHOLE:
-                self._starting.add(asyncio.create_task(gateway.start_again()))
+        if not gateway.serves or not gateway.kill(process, self._random):
+            return False
+        kind = kind_of(number, process)
+        self._drill.killed[kind] = self._drill.killed.get(kind, 0) + 1
+        if process == WHOLE:
+            self._starting.add(asyncio.create_task(gateway.start_again()))
+        return True
 
 
-async def run(folder: Path, kills: int, seed: int, *, every_s: float = 2.0, epoch_batches: int = 400) -> Drill:
-    """Run the drill in `folder`; return what was found. Raises: TimeoutError if a gateway does not come back."""
+def at_random(kills: int, random: Random) -> Iterator[Victim]:
+    """Yield so many victims; now and then a keeper twice, which is killed the second time while it starts."""
+    left = kills
+    while left:
+        [victim] = random.choices(list(VICTIMS), list(VICTIMS.values()))
+        for _ in range(2 if victim[1] == KEEPER and random.random() < AGAIN and left > 1 else 1):
+            left -= 1
+            yield victim
+
+
+async def run(
+    folder: Path, victims: Iterable[Victim], seed: int, *, every_s: float = 2.0, epoch_batches: int = 400
+) -> Drill:
+    """Run the drill in `folder`; return what was found. Raises: NotStarted, TimeoutError if a gateway does not come back.
+
+    `every_s`: between two kills on average. `epoch_batches`: of a list, on average, before its province closes it.
+    """
     random, drill, begun = Random(seed), Drill(seed), time.monotonic()
     provinces = make_nation(0.0)[:PROVINCES]
     sites = [NationSite(folder / "first", provinces), NationSite(folder / "second", provinces, folder / "first")]
@@ -184,7 +202,7 @@ async def run(folder: Path, kills: int, seed: int, *, every_s: float = 2.0, epoc
                 group.create_task(_again_and_again(check.once, CHECK_S, quiet))
             for asker in askers:
                 group.create_task(_again_and_again(asker.once, ASK_S, quiet))
-            await Killer(gateways, random, drill, every_s).kill(kills)
+            await Killer(gateways, Random(seed), drill, every_s).kill(victims)
             stop.set()
             await asyncio.wait_for(asyncio.gather(*publishing), PATIENCE_S)
             quiet.set()
@@ -296,7 +314,8 @@ def main() -> int:
     given = parser.parse_args()
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kill-drill-", dir=BUILD) as folder:
-        drill = asyncio.run(run(Path(folder), given.kills, given.seed, every_s=given.every))
+        victims = at_random(given.kills, Random(given.seed))
+        drill = asyncio.run(run(Path(folder), victims, given.seed, every_s=given.every))
     found = figures(drill, given.limit)
     OUTPUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     show(found, Console(width=120))

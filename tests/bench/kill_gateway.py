@@ -69,6 +69,10 @@ class _Killed:
     kills: int = 1
 
 
+class NotStarted(Exception):
+    """A gateway ended, or hung, before it served. The text is what it complained of."""
+
+
 @dataclass
 class KillableGateway:
     """One gateway. Make, start, kill and stop it in the same event loop."""
@@ -90,6 +94,7 @@ class KillableGateway:
         self._hearing: asyncio.Task[None] | None = None
         self._serving = asyncio.Event()
         self._killed: dict[str, _Killed] = {}
+        self._last = b""
 
     @property
     def serves(self) -> bool:
@@ -102,7 +107,7 @@ class KillableGateway:
         return bool(self._killed)
 
     async def start(self) -> None:
-        """Start it, and return once it serves. Raises: TimeoutError."""
+        """Start it, and return once it serves. Raises: NotStarted."""
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.site.config)]
         every = ("log.level=info", f"grpc.listen={self.grpc}", f"status.listen={self.status}", *self.settings)
         for setting in every:
@@ -113,7 +118,11 @@ class KillableGateway:
             *command, stdin=DEVNULL, stdout=PIPE, cwd=ROOT, env=clean, limit=_LINE_BYTES
         )
         self._hearing = asyncio.create_task(self._hear(self._process))
-        await asyncio.wait_for(self._serving.wait(), START_S)
+        serving = asyncio.create_task(self._serving.wait())
+        await asyncio.wait({serving, self._hearing}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        serving.cancel()
+        if not self._serving.is_set():
+            raise NotStarted(f"gateway {self.number}: {dict(self.complaints)}, last told: {self._last}")
 
     def kill(self, process: str, random: random.Random) -> bool:
         """Kill one of its processes, or WHOLE; tell whether there was one. It is started again by its supervisor."""
@@ -139,7 +148,7 @@ class KillableGateway:
         return True
 
     async def start_again(self) -> None:
-        """Start a gateway anew that was killed whole. Raises: TimeoutError."""
+        """Start a gateway anew that was killed whole. Raises: NotStarted."""
         await self._ended()
         await self.start()
 
@@ -184,6 +193,7 @@ class KillableGateway:
         async for line in process.stdout:
             if b'"http_answered"' in line:
                 continue
+            self._last = line
             try:
                 self._note(json.loads(line))
             except ValueError:
