@@ -97,6 +97,11 @@ class WritableList:
         return (self._number[0], Instant(observed)) if observed else None
 
     @property
+    def reached(self) -> int:
+        """The highest number that readers may have seen, or that the disk holds."""
+        return max(self._number[0], self.checkpointed)
+
+    @property
     def distrusted(self) -> bool:
         """Whether an fsync of this file failed: see the rules."""
         return bool(self._distrust[0])
@@ -165,9 +170,9 @@ class WritableList:
     def show(self, number: int, issued: Instant) -> None:
         """Let readers know that all up to batch `number`, of the time `issued`, stands here.
 
-        Without effect on a file that is not trusted.
+        Without effect on a file that is not trusted, and on one that is hidden until a later batch (`hide_until`).
         """
-        if self.distrusted:
+        if self.distrusted or (not self._observed[0] and number < self._number[0]):
             return
         self._number[0] = number
         self._observed[0] = issued
@@ -175,6 +180,11 @@ class WritableList:
     def hide(self) -> None:
         """Let readers see no list here."""
         self._observed[0] = _HIDDEN
+
+    def hide_until(self, number: int) -> None:
+        """Let readers see no list here before batch `number` is shown: they have seen that much of it."""
+        self.hide()
+        self._number[0] = number
 
     def clear(self) -> None:
         """Let every place read UNKNOWN."""
@@ -226,7 +236,7 @@ class WritableList:
         if self.mark is None:
             self.hide()
         elif self.shown is not None:
-            self.show(self.mark.number, self.mark.issued)
+            self._number[0], self._observed[0] = self.mark.number, self.mark.issued
         self._distrust[0] = 1
 
     def copy_to(self, path: Path) -> None:

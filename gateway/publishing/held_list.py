@@ -49,6 +49,7 @@ class HeldList:
         self._means = means
         self._warm_until = 0.0
         self._behind = False  # the file holds less than `head` says
+        self._seen = 0  # what readers have seen of a file that was ahead of the log: less is not shown
         self._disk = asyncio.Lock()  # the file is not replaced while a thread works on it
 
     @property
@@ -99,10 +100,11 @@ class HeldList:
                 self.file = None
                 await self._means.with_files(lambda: self._means.files.drop(self.name))
 
-    async def make_file(self, capacity: int) -> None:
-        """Make the file of a new list, hidden. Raises: StoreDegraded."""
+    async def make_file(self, capacity: int, seen: int = 0) -> None:
+        """Make the file of a new list, hidden; if readers have `seen` more of it, until then. Raises: StoreDegraded."""
         async with self._disk:
             self.file = await self._means.with_files(lambda: self._means.files.create(self.name, capacity))
+            self.file.hide_until(seen)
 
     async def catch_up(self) -> None:
         """Apply what another process has put into the log. Raises: StoreDegraded."""
@@ -150,12 +152,14 @@ class HeldList:
         means.room.take(self.name, row.capacity)
         # 2
         misfit = None if self.file is None else _misfit(self.file, row)
+        if misfit is SetAside.AHEAD_OF_LOG and self.file is not None:
+            self._seen = self.file.reached
         if misfit is not None:
             means.observer.list_set_aside(self.name, misfit)
             await self.drop()
         # 3
         if self.file is None and not row.base:
-            await self.make_file(row.capacity)
+            await self.make_file(row.capacity, self._seen)
         # 4
         if self.file is None:
             self.head = head
@@ -184,10 +188,11 @@ class HeldList:
             return
         means.room.take(self.name, row.capacity)
         mark = Mark(head.number, head.digest, head.issued)
+        held = max(row.last, self._seen)
         async with self._disk:
-            self.file = await means.with_files(
-                lambda: means.files.replace(self.name, row.capacity, raw, mark, row.last)
-            )
+            self.file = await means.with_files(lambda: means.files.replace(self.name, row.capacity, raw, mark, held))
+            if held > head.number:
+                self.file.hide_until(held)
             self._behind = True
         self.whole = True
         await self._write_above_mark(self.file, self.head)

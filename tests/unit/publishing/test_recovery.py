@@ -215,7 +215,7 @@ async def test_a_broken_file_is_made_anew_from_the_log(house: House) -> None:
 
 @pytest.mark.parametrize("checkpoint", [True, False])
 async def test_a_file_that_is_ahead_of_the_log_is_not_used(house: House, *, checkpoint: bool) -> None:
-    """The log was put back to an older state: what it holds counts, and the file is made anew."""
+    """The log was put back to an older state: what it holds counts, and nobody reads it before it is where it was."""
     zhejiang = await published(house)
     if checkpoint:
         await house.ledger.checkpoint()
@@ -227,7 +227,13 @@ async def test_a_file_that_is_ahead_of_the_log_is_not_used(house: House, *, chec
     house = await house.crash_and_start()
     assert (zhejiang.name, SetAside.AHEAD_OF_LOG) in house.told.aside
     assert house.ledger.heads()[0].number == 3
-    assert house.look(zhejiang, 9) is CodeState.GREEN
+    assert house.look(zhejiang, 9) is None
+    house = await house.crash_and_start()
+    assert house.look(zhejiang, 9) is None
+    for signed in zhejiang.batches[3:]:
+        assert house.look(zhejiang, 9) is None
+        await house.submit(signed)
+    assert house.look(zhejiang, 9) is CodeState.YELLOW
 
 
 async def test_another_log_with_other_batches_is_noticed(house: House) -> None:
