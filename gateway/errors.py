@@ -273,7 +273,9 @@ class RefusalReason(StrEnum):
     """Why a caller is turned away before anything else is looked at."""
 
     NO_IDENTITY = "NO_IDENTITY"
+    CALL_NOT_ALLOWED = "CALL_NOT_ALLOWED"
     PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
+    DIVISION_NOT_ALLOWED = "DIVISION_NOT_ALLOWED"
     PROFILE_NOT_ALLOWED = "PROFILE_NOT_ALLOWED"
     NOT_ENROLLED = "NOT_ENROLLED"
 
@@ -284,6 +286,14 @@ class CallerRefused(GatewayError):
     def __init__(self, reason: RefusalReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
+
+
+class RateLimited(GatewayError):
+    """The caller has asked as much as she may for now; in `retry_after_s` seconds there is room again."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
 
 
 class NotReady(GatewayError):

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gateway.callers.rights import Rights, everyone_may, up_to
 from gateway.changes import Listed
 from gateway.config import Config
 from gateway.config.status import StatusSection
@@ -24,7 +25,7 @@ from gateway.conversion.observer import ConversionObserver
 from gateway.conversion.recheck import Rechecks
 from gateway.conversion.settings import ConversionRefused, ConversionSettings
 from gateway.held.mapped_lists import MappedLists
-from gateway.loading import Loaded, Loader, StartRefused, load_conversion_signer, load_signer
+from gateway.loading import Loaded, Loader, StartRefused, load_conversion_signer, load_other_keys, load_signer
 from gateway.pipeline import Pipeline
 from gateway.provinces.credentials import CredentialsUnavailable
 from gateway.provinces.dialect import Dialect
@@ -33,12 +34,12 @@ from gateway.provinces.issuers import Issuers
 from gateway.provinces.observer import ProvinceObserver
 from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
-from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
+from gateway.rpc.desk import VerificationDesk
 from gateway.status.freshness import Budget, Budgets
 from gateway.status.observe import OwnAndFollowed, StatusLists
 from gateway.trust.snapshot import TrustSnapshot, with_converter
 from gateway.values import Decision, Instant, IssuerId, KeyId, Profile, Purpose, StatusPointer, TrustedKey
-from keys.signer import Signer
+from keys.signer import Signer, public_jwks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Watchers:
     verdicts: Callable[[Decision], None]
     provinces: ProvinceObserver
     conversions: ConversionObserver
+    receipts: Callable[[int], None] = lambda _: None
+    """Told at each signature how many receipts it is for."""
 
 
 class Judging:
@@ -61,8 +64,11 @@ class Judging:
         Raises: StartRefused.
         """
         self._clock = clock
+        self._receipt_settings = config.receipts
+        self._watch_receipts = watchers.receipts
         self._loader = Loader(config, clock())
         self.signer = load_signer(config)
+        self._other_keys = load_other_keys(config)
         self.own_codes = _own_codes(config)
         self.converter = _converter(config, self.own_codes, watchers) if converts else None
         self.mapped = tuple(MappedLists(folder) for folder in list_folders(config.status))
@@ -74,8 +80,8 @@ class Judging:
         """In force: a reload puts another in its place."""
         self.desk = VerificationDesk(
             pipeline=self.pipeline,
-            receipts=ReceiptIssuer(config.receipts.issuer, self.signer),
-            rights_of=everyone_may(Rights(Profile[config.disclosure.max_profile.value])),
+            receipts=self._receipts(),
+            rights_of=everyone_may(Rights(up_to(Profile[config.disclosure.max_profile.value]))),
             converter=self.converter,
             published=self.loaded.published,
             clock=clock,
@@ -95,10 +101,10 @@ class Judging:
         """What is trusted now: what the trust lists say, and the codes that this gateway converts."""
         return self._trust(self.loaded)
 
-    @property
-    def signers(self) -> tuple[Signer, ...]:
-        """Whose public keys are to be published."""
-        return (self.signer,) if self.own_codes is None else (self.signer, self.own_codes.signer)
+    def key_set(self) -> bytes:
+        """Return the public keys that this gateway's receipts and codes are verified with, as a JWKS document."""
+        signers = (self.signer,) if self.own_codes is None else (self.signer, self.own_codes.signer)
+        return public_jwks(signers, self._other_keys)
 
     def start(self) -> None:
         """Begin to look at the originals of converted codes."""
@@ -113,7 +119,9 @@ class Judging:
             self._issuers = self._issuers.renewed(loaded.provinces)
         self._loader.adopt(loaded)
         self.pipeline = self._pipeline()
-        self.desk = replace(self.desk, pipeline=self.pipeline, published=loaded.published)
+        self.desk = replace(
+            self.desk, pipeline=self.pipeline, published=loaded.published, receipts=self._receipts()
+        )
         if self._rechecks is not None:
             self._rechecks.trust_changed()
 
@@ -122,6 +130,12 @@ class Judging:
         if self._rechecks is not None:
             await self._rechecks.stop()
         await self._issuers.close()
+
+    def _receipts(self) -> ReceiptIssuer:
+        chosen = self._receipt_settings
+        return ReceiptIssuer(
+            chosen.issuer, self.signer, chosen.lifetime_s, self.loaded.lists.versions, self._watch_receipts
+        )
 
     def _pipeline(self) -> Pipeline:
         loaded = self.loaded

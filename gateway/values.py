@@ -207,6 +207,8 @@ class Caller:
 
     caller_id: CallerId
     kind: CallerKind
+    vouched_by: frozenset[str] = field(default=frozenset(), compare=False)
+    """Trust domains whose own authorities signed her certificate; none if no authorities are told apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ From a list to an answer:
 - `ring.py`            the keys, found in one look
 - `revocation.py`      lists of revoked ids, carried, not judged
 
-Beside them: `signer.py` (the gateway's own keys), `rsa_files.py` (those that old systems want), `own_files.py` (which
-files may hold them), `permutation.py` (how an issuer gives out the indices of a list), `importing.py` and `vci.py`
+Beside them: `signer.py` (the gateway's own keys), `published.py` (those that it publishes beside them),
+`rsa_files.py` (those that old systems want), `own_files.py` (which files may hold them), `tls_pair.py` (a server's
+certificate and key), `permutation.py` (how an issuer gives out the indices of a list), `importing.py` and `vci.py`
 (building trust lists), `anchors/` (public anchors with their provenance). Never a private key in a file here.
 """

@@ -96,9 +96,16 @@ def generate_dev_key(path: Path) -> Signer:
     return _Ed25519Signer(private)
 
 
-def public_jwks(signers: Iterable[Signer]) -> bytes:
-    """Return the JWK set of these signers' public keys, to be served at /.well-known/jwks.json."""
-    return json.dumps({"keys": [dict(signer.public_jwk) for signer in signers]}, separators=(",", ":")).encode()
+def public_jwks(signers: Iterable[Signer], others: Iterable[Mapping[str, str]] = ()) -> bytes:
+    """Return the JWK set of these signers' public keys, to be served at /.well-known/jwks.json.
+
+    `others` are public keys of this gateway that sign nothing now: those before, and those to come. A key id of a
+    signer's is not repeated.
+    """
+    own = [dict(signer.public_jwk) for signer in signers]
+    held = {key["kid"] for key in own}
+    beside = [dict(key) for key in others if key["kid"] not in held]
+    return json.dumps({"keys": own + beside}, separators=(",", ":")).encode()
 
 
 def _from_pem(pem: bytes, path: Path) -> Signer:

@@ -4,9 +4,10 @@ A request's way in, one file per question:
 
 - `server.py`        how is it served? options, TLS, health, reflection, drain (`settings.py`: what can be chosen)
 - `methods.py`       which RPCs exist, and what each demands: no row, no call
-- `interceptors.py`  what happens to every call? shield, observer, identity, deadline, size: one visible list
-                     (`step.py`: the form of each)
-- `callers.py`       who asks? from the transport, never from the request
+- `interceptors.py`  what happens to every call? shield, observer, identity, grant, deadline, size: one visible
+                     list (`step.py`: the form of each)
+- `callers.py`       who asks? from the transport, never from the request (`admission.py`: who gets in, and with which
+                     rights; `credentials.py`: the server's side of TLS)
 - `servicer.py`      bytes <-> messages, one clock reading, awaiting: the only code that knows grpc.aio *and* handlers
 - `validation.py`    is the request well-formed? the rules of the schema, and caps that must come before parsing
                      (`crowded.py`: counting fields before they are parsed)
@@ -27,5 +28,6 @@ A request's way in, one file per question:
 - `client.py`, `status_client.py`  the other side, for the command line and the demo, and for publishing
 - `publish_next.py`  publishing the next batch of a list that a gateway holds
 
-Order of checks for a call (AIP-211): row, identity, time, size, then profile and purpose, then the rest of the request.
+Order of checks for a call (AIP-211): row, identity, grant and rate of the call, time, size, then purpose, division and
+profile, rate of codes, then the rest of the request.
 """

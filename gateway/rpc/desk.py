@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.callers.rights import RightsOf
 from gateway.disclosure import Disclosure
 from gateway.instants import now
 from gateway.places.list_store import NOTHING_PUBLISHED, PublishedLists
@@ -17,7 +18,6 @@ from gateway.values import (
     DivisionCode,
     Instant,
     OpaqueCode,
-    Profile,
     Purpose,
     StatusPointer,
     Way,
@@ -115,27 +115,13 @@ def _nobody(decision: Decision) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
-    """What a caller may ask."""
-
-    max_profile: Profile
-    """The most that she may be told."""
-    purposes: frozenset[Purpose] = frozenset(Purpose)
-
-
-def everyone_may(rights: Rights) -> Callable[[Caller], Rights]:
-    """Return a register in which all callers have the same `rights`: those that the configuration gives."""
-    return lambda _caller: rights
-
-
-@dataclass(frozen=True, slots=True)
 class VerificationDesk:
     """The rooms, and what the configuration allows. Immutable: a reload puts another desk in its place."""
 
     pipeline: JudgesCodes
     receipts: WritesReceipts | None
     """None if the gateway has no signer: then a request for a receipt is NotReady."""
-    rights_of: Callable[[Caller], Rights]
+    rights_of: RightsOf
     converter: ConvertsCodes | None = None
     """None if the gateway converts no codes: then ConvertCode answers the verdict alone."""
     published: PublishedLists = NOTHING_PUBLISHED

@@ -3,8 +3,9 @@
 1. `ErrorShield`   nothing but our own statuses leaves the gateway
 2. `Observation`   counts, codes, seconds
 3. `Identity`      who asks, where the method's row demands it
-4. `Deadline`      time to answer
-5. `RequestSize`   bytes to read
+4. `Granted`       whether she may make this call, and one more now
+5. `Deadline`      time to answer
+6. `RequestSize`   bytes to read
 
 `step.py` has the form that all have.
 """
@@ -13,12 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
+from gateway.errors import CallerRefused, RefusalReason
 from gateway.rpc import callers, time_left
+from gateway.rpc.admission import Admission, anybody
 from gateway.rpc.errors import Draining, OutOfTime, RequestTooLarge
 from gateway.rpc.methods import MethodRow
 from gateway.rpc.observer import Observer
@@ -26,6 +29,7 @@ from gateway.rpc.running import RunningCalls
 from gateway.rpc.settings import GrpcSettings
 from gateway.rpc.status import code_of, grpc_status_of
 from gateway.rpc.step import Step, refuse
+from gateway.values import Caller, CallerKind
 
 if TYPE_CHECKING:
     from gateway.rpc.step import Call, Context
@@ -111,21 +115,56 @@ class Observation(Step):
 class Identity(Step):
     """Establishes the caller where the method's row demands one."""
 
-    def __init__(self, settings: GrpcSettings) -> None:
+    def __init__(self, settings: GrpcSettings, admission: Callable[[], Admission]) -> None:
         super().__init__()
         self._sockets = settings.unix_socket is not None
+        self._admission = admission
 
     def enclose(self, call: Call, method: str, row: MethodRow) -> Call:  # noqa: ARG002
         """See Step."""
         if not row.identity:
             return call
-        sockets = self._sockets
+        sockets, admission = self._sockets, self._admission
 
         async def identified(request: Any, context: Context) -> Any:
-            callers.enter(callers.caller_of(context.auth_context(), context.peer(), sockets=sockets))
+            by = admission()
+            auth, roots = context.auth_context(), by.roots
+            at = callers.NEVER if roots is None else by.clock()
+            callers.enter(callers.caller_of(auth, context.peer(), sockets=sockets, roots=roots, at=at))
             return await call(request, context)
 
         return identified
+
+
+class Granted(Step):
+    """Refuses a call that the caller may not make at all, or not so often, before anything of it is looked at.
+
+    What a stream tells is hers only as long as she may make the call: looked at again before each answer.
+    """
+
+    def __init__(self, admission: Callable[[], Admission]) -> None:
+        super().__init__()
+        self._admission = admission
+
+    def enclose(self, call: Call, method: str, row: MethodRow) -> Call:
+        """See Step."""
+        if not row.identity:
+            return call
+        admission = self._admission
+
+        async def granted(request: Any, context: Context) -> Any:
+            caller = callers.current_caller()
+            rights = admission().rights_of(caller)
+            if not rights.allow_call(method):
+                raise CallerRefused(RefusalReason.CALL_NOT_ALLOWED)
+            if rights.meter is not None:
+                rights.meter.take_call()
+            if not row.long:
+                return await call(request, context)
+            guarded: Any = _GuardedContext(context, method, caller, admission)
+            return await call(request, guarded)
+
+        return granted
 
 
 class Deadline(Step):
@@ -186,15 +225,41 @@ class RequestSize(Step):
         return sized
 
 
-def interceptors(settings: GrpcSettings, running: RunningCalls, observer: Observer) -> tuple[Step, ...]:
+def interceptors(
+    settings: GrpcSettings, running: RunningCalls, observer: Observer, admission: Callable[[], Admission] = anybody
+) -> tuple[Step, ...]:
     """Return the steps that enclose every call, outermost first."""
     return (
         ErrorShield(running, observer),
         Observation(running, observer),
-        Identity(settings),
+        Identity(settings, admission),
+        Granted(admission),
         Deadline(settings),
         RequestSize(settings),
     )
+
+
+class _GuardedContext:
+    """A stream's context that tells nothing to who may no longer make the call, or is no longer vouched for."""
+
+    __slots__ = ("_admission", "_caller", "_context", "_method")
+
+    def __init__(self, context: Context, method: str, caller: Caller, admission: Callable[[], Admission]) -> None:
+        self._context = context
+        self._method = method
+        self._caller = caller
+        self._admission = admission
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def write(self, message: Any) -> None:
+        by, caller = self._admission(), self._caller
+        if by.roots is not None and caller.kind is CallerKind.TLS_PEER:
+            caller = callers.caller_of(self._context.auth_context(), "", roots=by.roots, at=by.clock())
+        if not by.rights_of(caller).allow_call(self._method):
+            raise CallerRefused(RefusalReason.CALL_NOT_ALLOWED)
+        await self._context.write(message)
 
 
 class _CountingContext:

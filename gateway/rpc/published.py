@@ -18,6 +18,7 @@ import grpc
 from healthcode.interop.v1 import journey_service_pb2 as journeys_pb
 from healthcode.interop.v1 import place_service_pb2 as places_pb
 
+from gateway.callers.rights import authorise
 from gateway.errors import RequestInvalid
 from gateway.places.days import day_of, parse_day
 from gateway.places.names import Mode, NameInvalid, journey_numbers
@@ -26,7 +27,6 @@ from gateway.rpc.convert import fill_time
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.methods import JOURNEYS, PLACES
 from gateway.rpc.validation import check, parsed
-from gateway.rpc.verification import authorise
 from gateway.values import Caller, DivisionCode, Instant, IssuerId
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def check_journey(
 
     Raises: CallerRefused, RulesBroken; RequestInvalid naming travel_date, number or carriage.
     """
-    authorise(0, request.purpose, desk.rights_of(caller))
+    authorise(desk.rights_of(caller), request.purpose)
     check(request)
     day = _day(request.travel_date, "travel_date", at)
     mode = Mode(request.mode)
@@ -67,7 +67,7 @@ def assess_place(
 
     Raises: CallerRefused, RulesBroken; RequestInvalid naming day or community.
     """
-    authorise(0, request.purpose, desk.rights_of(caller))
+    authorise(desk.rights_of(caller), request.purpose)
     check(request)
     day = _day(request.day, "day", at)
     try:
@@ -87,7 +87,7 @@ def list_affected_communities(
 
     Raises: CallerRefused, RulesBroken; RequestInvalid naming day or page_token.
     """
-    authorise(0, request.purpose, desk.rights_of(caller))
+    authorise(desk.rights_of(caller), request.purpose)
     check(request)
     division, day = DivisionCode(request.division), _day(request.day, "day", at)
     page = desk.published.risks.affected(

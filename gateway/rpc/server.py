@@ -22,7 +22,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from gateway.loopback import is_loopback
+from gateway.rpc.admission import Admission, anybody
 from gateway.rpc.conversion import ConversionServicer
+from gateway.rpc.credentials import RenewableCredentials, TlsMaterial, read_tls
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.interceptors import interceptors
 from gateway.rpc.methods import CONVERSION, HEALTH, JOURNEYS, PLACES, VERIFICATION
@@ -30,7 +32,7 @@ from gateway.rpc.observer import NobodyObserves, Observer
 from gateway.rpc.published import PublishedServicer
 from gateway.rpc.running import RunningCalls
 from gateway.rpc.servicer import VerificationServicer
-from gateway.rpc.settings import GrpcSettings, ServingRefused, TlsFiles
+from gateway.rpc.settings import GrpcSettings, ServingRefused
 from gateway.rpc.validation import compile_rules
 
 MAX_SOCKET_PATH: Final = 107
@@ -60,14 +62,23 @@ def verification_services(desk: Callable[[], VerificationDesk]) -> tuple[Service
 class GrpcServer:
     """One grpc.aio server. Make, start and stop it in the same event loop."""
 
-    def __init__(self, settings: GrpcSettings, services: Iterable[Service], observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        settings: GrpcSettings,
+        services: Iterable[Service],
+        observer: Observer | None = None,
+        *,
+        admission: Callable[[], Admission] = anybody,
+    ) -> None:
+        """Take what is served. `admission` is asked at each call who gets in."""
         self._settings = settings
+        self._credentials: RenewableCredentials | None = None
         served = tuple(services)
         self._names = tuple(dict.fromkeys(("", *(service.name for service in served))))
         self._running = RunningCalls()
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=interceptors(settings, self._running, observer or NobodyObserves()),
+            interceptors=interceptors(settings, self._running, observer or NobodyObserves(), admission),
             options=settings.channel_options(),
         )
         self._server.add_generic_rpc_handlers(tuple(service.handlers for service in served))
@@ -92,6 +103,15 @@ class GrpcServer:
             raise
         await self._server.start()
         return port
+
+    def read_tls(self) -> TlsMaterial | None:
+        """Return what the TLS files hold now, not yet put to use; None without TLS. Raises: ServingRefused."""
+        return None if self._settings.tls is None else read_tls(self._settings.tls)
+
+    def renew(self, material: TlsMaterial | None) -> None:
+        """Show what `read_tls` returned from the next handshake on. Open connections stay as they are."""
+        if material is not None and self._credentials is not None:
+            self._credentials.renew(material)
 
     async def set_serving(self, *, serving: bool) -> None:
         """Tell the health service's askers. Without effect once the server is stopping."""
@@ -132,7 +152,8 @@ class GrpcServer:
             if settings.tls is not None:
                 if settings.insecure_plaintext_on_loopback:
                     raise ServingRefused("insecure_plaintext_on_loopback must not be set beside TLS")
-                return self._server.add_secure_port(address, _credentials(settings.tls))
+                self._credentials = RenewableCredentials(read_tls(settings.tls))
+                return self._server.add_secure_port(address, self._credentials.for_server())
             if not settings.insecure_plaintext_on_loopback:
                 raise ServingRefused("no TLS files, and insecure_plaintext_on_loopback is not set")
             if not is_loopback(settings.host):
@@ -150,18 +171,3 @@ class GrpcServer:
             path.chmod(0o600)
         except (RuntimeError, OSError):
             raise ServingRefused(f"cannot listen on {path}") from None
-
-
-def _credentials(tls: TlsFiles) -> grpc.ServerCredentials:
-    """Return the server's side of mutual TLS: callers must show a certificate of the authorities."""
-    pem = []
-    for path in (tls.key, tls.certificate, tls.client_authorities):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ServingRefused(f"{path}: {error.strerror}") from None
-        if b"-----BEGIN " not in content:
-            raise ServingRefused(f"{path}: no PEM in it")
-        pem.append(content)
-    key, chain, authorities = pem
-    return grpc.ssl_server_credentials([(key, chain)], root_certificates=authorities, require_client_auth=True)

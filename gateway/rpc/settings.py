@@ -19,6 +19,8 @@ class TlsFiles:
     certificate: Path
     key: Path
     client_authorities: Path
+    more_authorities: tuple[Path, ...] = ()
+    """Those of the domains that have their own: TLS accepts them all, identity does not (gateway/callers/roots.py)."""
 
 
 @dataclass(frozen=True, slots=True)

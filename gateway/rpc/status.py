@@ -13,6 +13,7 @@ Source: AIP-193; google/rpc/error_details.proto.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 import grpc
@@ -24,7 +25,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
 from gateway.changes import BatchRefusal, BatchRefused, StoreDegraded
-from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
+from gateway.errors import CallerRefused, NotReady, RateLimited, RefusalReason, RequestInvalid
 from gateway.rpc.errors import MethodUnknown, OutOfTime, RequestTooLarge, RulesBroken, TooManyStreams
 from gateway.watches.settings import WatchRefusal, WatchRefused
 
@@ -50,15 +51,18 @@ _REFUSALS: Final[dict[RefusalReason, StatusRow]] = {
     RefusalReason.NO_IDENTITY: StatusRow(
         grpc.StatusCode.UNAUTHENTICATED, "NO_IDENTITY", "The transport does not tell who is calling."
     ),
-    RefusalReason.PURPOSE_NOT_ALLOWED: StatusRow(
-        grpc.StatusCode.PERMISSION_DENIED, "PURPOSE_NOT_ALLOWED", "The caller may not ask for this purpose."
-    ),
-    RefusalReason.PROFILE_NOT_ALLOWED: StatusRow(
-        grpc.StatusCode.PERMISSION_DENIED, "PROFILE_NOT_ALLOWED", "The caller may not be told this much."
-    ),
-    RefusalReason.NOT_ENROLLED: StatusRow(
-        grpc.StatusCode.PERMISSION_DENIED, "NOT_ENROLLED", "The caller is not enrolled to follow status lists."
-    ),
+    # One text for whatever is not the caller's. The reason tells which of her own rights it is, and nothing of what
+    # there is.
+    **{
+        reason: StatusRow(grpc.StatusCode.PERMISSION_DENIED, reason.value, "The caller may not ask this.")
+        for reason in (
+            RefusalReason.CALL_NOT_ALLOWED,
+            RefusalReason.PURPOSE_NOT_ALLOWED,
+            RefusalReason.DIVISION_NOT_ALLOWED,
+            RefusalReason.PROFILE_NOT_ALLOWED,
+            RefusalReason.NOT_ENROLLED,
+        )
+    },
 }
 
 
@@ -148,6 +152,10 @@ _TABLE: Final[tuple[tuple[type[BaseException], StatusRow], ...]] = (
             "The caller has too many streams open.",
         ),
     ),
+    (
+        RateLimited,
+        StatusRow(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", "The caller asks more than she may."),
+    ),
     (OutOfTime, StatusRow(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE", "There was too little time to answer.")),
     (MethodUnknown, StatusRow(grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED", "There is no such method.")),
 )
@@ -181,9 +189,10 @@ def status_of(failure: BaseException) -> Status:
         details.append(_bad_request(failure))
     if isinstance(failure, BatchRefused) and row.code is grpc.StatusCode.INVALID_ARGUMENT:
         details.append(_bad_request(RequestInvalid(failure.field, row.reason)))
-    if row.retry_after_s is not None:
+    wait_s = failure.retry_after_s if isinstance(failure, RateLimited) else row.retry_after_s
+    if wait_s is not None:
         retry = RetryInfo()
-        retry.retry_delay.seconds = row.retry_after_s
+        retry.retry_delay.FromMilliseconds(ceil(wait_s * 1000))
         details.append(retry)
     status = Status(code=code_pb2.Code.Value(row.code.name), message=row.sentence)
     for detail in details:

@@ -2,7 +2,7 @@
 
 Rules:
 
-- Authority comes first (AIP-211): profile and purpose before the rest of the request is looked at.
+- Authority comes first (AIP-211): purpose, division and profile before the rest of the request is looked at.
 - A request of the right form always gets an answer; whatever the code's bytes are, that is a verdict.
 - The instant is given: one per request, batch or stream item.
 - Nothing of a code, a checkpoint or a request id is kept, logged or put into an error.
@@ -21,10 +21,11 @@ from typing import Any, Final, Protocol
 from google.protobuf.message import Message
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from gateway.callers.rights import authorise
 from gateway.disclosure import disclose
-from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
+from gateway.errors import NotReady, RequestInvalid
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of, time_of
-from gateway.rpc.desk import Rights, VerificationDesk
+from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.receipts_together import Drafts, drafts_for
 from gateway.rpc.time_left import time_left
 from gateway.rpc.validation import check
@@ -104,7 +105,7 @@ async def verify_codes(
 
     Raises: as `verify_code`.
     """
-    terms = agreed(request, request.context, caller, desk)
+    terms = agreed(request, request.context, caller, desk, len(request.items))
     drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipts_requested)
     response = pb.VerifyCodesResponse()
     try:
@@ -130,7 +131,9 @@ def stream_item(
     if request.HasField("context"):
         terms = agreed(request, request.context, caller, desk)
     elif before is not None:
-        authorise(before.profile, before.purpose, desk.rights_of(caller))
+        rights = desk.rights_of(caller)
+        authorise(rights, before.purpose, before.profile, before.division or "")
+        rights.take_codes(1)
         check(request)
         terms = before
     else:
@@ -190,21 +193,17 @@ def refuse_without_signer(receipt_requested: bool, desk: VerificationDesk) -> No
         raise NotReady("no signer")
 
 
-def agreed(request: Message, context: pb.VerificationContext, caller: Caller, desk: VerificationDesk) -> Terms:
-    """Return the terms of `request`: 1. the caller may ask this, 2. it keeps the rules of its schema."""
-    authorise(context.disclosure_profile, context.purpose, desk.rights_of(caller))  # 1
-    check(request)  # 2
+def agreed(
+    request: Message, context: pb.VerificationContext, caller: Caller, desk: VerificationDesk, codes: int = 1
+) -> Terms:
+    """Return the terms of `request`: 1. the caller may ask this, 2. and as much now, 3. it keeps its schema's rules."""
+    rights = desk.rights_of(caller)
+    authorise(rights, context.purpose, context.disclosure_profile, context.receiving_division)  # 1
+    rights.take_codes(codes)  # 2
+    check(request)  # 3
     return Terms(
         purpose_of(context.purpose), division_of(context.receiving_division), profile_of(context.disclosure_profile)
     )
-
-
-def authorise(profile: int, purpose: int, rights: Rights) -> None:
-    """Return if `rights` cover profile and purpose. Numbers that no schema knows are left to its rules."""
-    if rights.max_profile < profile <= max(Profile):
-        raise CallerRefused(RefusalReason.PROFILE_NOT_ALLOWED)
-    if purpose not in rights.purposes and 0 < purpose <= max(Purpose):
-        raise CallerRefused(RefusalReason.PURPOSE_NOT_ALLOWED)
 
 
 @dataclass(frozen=True, slots=True)

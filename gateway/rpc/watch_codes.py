@@ -21,16 +21,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import grpc
 from healthcode.interop.v1 import status_service_pb2 as pb
 
+from gateway.callers.rights import RightsOf, authorise
 from gateway.disclosure import disclose
 from gateway.errors import CodeUnreadable, RequestInvalid
 from gateway.formats import read_code, recognise
 from gateway.rpc.callers import current_caller
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of
 from gateway.rpc.crowded import crowded
-from gateway.rpc.desk import Rights
 from gateway.rpc.methods import STATUS
 from gateway.rpc.validation import check, parsed
-from gateway.rpc.verification import authorise
 from gateway.values import Caller, Decision, DivisionCode, Format, Instant, Purpose, StatusPointer
 from gateway.watches.watch import CodeEvent, Connection, Watch, WatchTerms
 from gateway.watches.watches import Watches
@@ -92,7 +91,7 @@ class WatchDesk:
     """What the handler of WatchCodes needs."""
 
     watches: Watches
-    rights_of: Callable[[Caller], Rights]
+    rights_of: RightsOf
 
 
 class WatchServicer:
@@ -144,7 +143,8 @@ class WatchServicer:
         desk, context = self._desk(), request.context
         # 1
         if request.HasField("context"):
-            authorise(context.disclosure_profile, context.purpose, desk.rights_of(caller))
+            rights = desk.rights_of(caller)
+            authorise(rights, context.purpose, context.disclosure_profile, context.receiving_division)
         elif not request.watch_id:
             raise RequestInvalid("context", "is required in the first message of a new watch")
         check(request)
@@ -176,7 +176,9 @@ class WatchServicer:
             await self._take(request, watch)
 
     async def _take(self, request: pb.WatchCodesRequest, watch: Watch) -> None:
-        watches = self._desk().watches
+        desk = self._desk()
+        watches = desk.watches
+        desk.rights_of(watch.caller).take_codes(len(request.codes))
         while watch.pending > MOST_UNTOLD:
             await watch.read()
         for handle in request.dropped_handles:
@@ -195,7 +197,7 @@ class WatchServicer:
         terms = watch.terms
         while True:
             desk = self._desk()
-            authorise(terms.profile, terms.purpose, desk.rights_of(watch.caller))
+            authorise(desk.rights_of(watch.caller), terms.purpose, terms.profile, terms.division or "")
             event = desk.watches.take(connection)
             if event is not None:
                 await context.write(_told(event, watch))

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from healthcode.interop.v1 import status_service_pb2 as pb
 
-from gateway.rpc.desk import Rights
+from gateway.callers.rights import Rights, up_to
 from gateway.rpc.methods import STATUS
 from gateway.rpc.server import GrpcServer, Service
 from gateway.rpc.settings import GrpcSettings
@@ -32,7 +32,7 @@ class WatchEdge:
     """Of callers whose rights are not all there are."""
 
     def rights_of(self, caller: Caller) -> Rights:
-        return self.rights.get(caller.caller_id, Rights(Profile.STAFF))
+        return self.rights.get(caller.caller_id, Rights(up_to(Profile.STAFF)))
 
     def call(self) -> Any:
         """Return a new stream of WatchCodes."""

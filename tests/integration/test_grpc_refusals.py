@@ -10,7 +10,7 @@ from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untype
 from healthcode.interop.v1 import reason_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.rpc.desk import Rights
+from gateway.callers.rights import Rights, up_to
 from gateway.rpc.methods import VERIFICATION
 from gateway.rpc.settings import MIB
 from gateway.values import Profile, Purpose
@@ -90,10 +90,10 @@ async def test_a_malformed_message_ends_a_stream_after_the_answers_before_it() -
 @pytest.mark.parametrize(
     ("rights", "request_", "reason"),
     [
-        (Rights(Profile.GATE), pb.VerifyCodeRequest(context=STAFF, code=b"green:a"), "PROFILE_NOT_ALLOWED"),
+        (Rights(up_to(Profile.GATE)), pb.VerifyCodeRequest(context=STAFF, code=b"green:a"), "PROFILE_NOT_ALLOWED"),
         # Authority comes before the form of the request: it is malformed, too.
-        (Rights(Profile.GATE), pb.VerifyCodeRequest(context=STAFF, request_id=" "), "PROFILE_NOT_ALLOWED"),
-        (Rights(Profile.STAFF, frozenset({Purpose.SELF_CHECK})), GREEN, "PURPOSE_NOT_ALLOWED"),
+        (Rights(up_to(Profile.GATE)), pb.VerifyCodeRequest(context=STAFF, request_id=" "), "PROFILE_NOT_ALLOWED"),
+        (Rights(up_to(Profile.STAFF), frozenset({Purpose.SELF_CHECK})), GREEN, "PURPOSE_NOT_ALLOWED"),
     ],
 )
 async def test_a_caller_is_refused_what_she_may_not_ask(
@@ -113,7 +113,7 @@ async def test_rights_that_were_taken_away_end_a_stream_that_still_uses_them() -
         call = edge.stub.StreamVerifications()
         await call.write(pb.StreamVerificationsRequest(context=STAFF, item=pb.CodeItem(code=b"green:1")))
         assert (await call.read()).verdict.staff.issuer == "1"
-        edge.desk.rights = Rights(Profile.GATE)
+        edge.desk.rights = Rights(up_to(Profile.GATE))
         await call.write(pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"green:2")))
         error = await refused(call.read())
         assert told(error)[0].reason == "PROFILE_NOT_ALLOWED"

@@ -11,9 +11,9 @@ from healthcode.interop.v1 import status_service_pb2 as pb
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as verification_pb
 
+from gateway.callers.rights import Rights, up_to
 from gateway.rpc import watch_codes
 from gateway.rpc.client import AskingFailed
-from gateway.rpc.desk import Rights
 from gateway.rpc.status_client import WatchEvent, connected_status
 from gateway.status import words
 from gateway.values import DivisionCode, Measure, Profile, Purpose
@@ -250,7 +250,7 @@ async def test_rights_that_are_taken_away_end_the_stream(world: World) -> None:
         call = edge.call()
         await call.write(request(1, context=STAFF))
         await events(call, 1)
-        edge.rights["dev-loopback"] = Rights(Profile.GATE)
+        edge.rights["dev-loopback"] = Rights(up_to(Profile.GATE))
         await world.apply({words.RED: [1]})
         failure = await refused(call.read())
         assert (failure.code(), told(failure)[0].reason) == (Code.PERMISSION_DENIED, "PROFILE_NOT_ALLOWED")

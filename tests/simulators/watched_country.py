@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.callers.rights import Rights, up_to
 from gateway.formats.native_encode import NativeClaims, encode_jws
 from gateway.held.mapped_lists import MappedLists
 from gateway.pipeline import Pipeline
 from gateway.policy.book import PolicyBook
 from gateway.policy.rules import parse_rules
 from gateway.publishing.settings import LedgerSettings
-from gateway.rpc.desk import Rights
 from gateway.rpc.methods import STATUS
 from gateway.rpc.server import GrpcServer, Service
 from gateway.rpc.settings import GrpcSettings
@@ -100,7 +100,7 @@ async def watched_country(
             PipelineJudge(lambda: pipeline), node.ledger, BUDGETS, settings or WatchSettings(), clock, observer
         )
         tasks = WatchTasks(watches, node.ledger.subscribe, observer)
-        desk = WatchDesk(watches, lambda _caller: Rights(Profile.STAFF))
+        desk = WatchDesk(watches, lambda _caller: Rights(up_to(Profile.STAFF)))
         chosen = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, lame_duck_s=0.0, grace_s=2.0)
         services = (
             Service(STATUS, StatusServicer(lambda: node.desk).handlers()),

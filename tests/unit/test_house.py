@@ -45,6 +45,7 @@ TABLE = {
     "gateway.status": Row(WORDS, ()),
     "gateway.policy": Row((*WORDS, "gateway.lines", "keys.strict"), ()),
     "gateway.disclosure": Row(WORDS, ()),
+    "gateway.callers": Row((*WORDS, "gateway.lines"), ("cryptography", "limits")),
     "gateway.provinces": Row(
         (*WORDS, "gateway.formats", "gateway.lines", "gateway.loopback", "gateway.trust.online", "keys", "healthcode")
     ),

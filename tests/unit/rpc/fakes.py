@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import grpc
 
+from gateway.callers.rights import Rights, everyone_may, up_to
 from gateway.disclosure import Disclosure
 from gateway.errors import REASONS, NotReady, Reason, Step
 from gateway.receipts.receipt import Draft, IssuedReceipt, Receipt, SignedTogether
-from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
+from gateway.rpc.desk import VerificationDesk
 from gateway.values import (
     Assurance,
     Caller,
@@ -197,7 +198,7 @@ class Desk:
     pipeline: FakePipeline = field(default_factory=FakePipeline)
     clock: FakeClock = field(default_factory=FakeClock)
     watched: list[Decision] = field(default_factory=list)
-    rights: Rights = field(default_factory=lambda: Rights(Profile.STAFF))
+    rights: Rights = field(default_factory=lambda: Rights(up_to(Profile.STAFF)))
     receipts: FakeReceipts | None = field(default_factory=FakeReceipts)
     loaded: bool = True
 

@@ -10,10 +10,11 @@ from healthcode.interop.v1 import conversion_service_pb2 as pb
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as verification_pb
 
+from gateway.callers.rights import Rights, up_to
 from gateway.conversion.converter import Converted, HasPlace
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
 from gateway.rpc.conversion import convert_code
-from gateway.rpc.desk import Rights, VerificationDesk
+from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.verification import stream_item, verify_code, verify_codes
 from gateway.values import (
     Caller,
@@ -117,8 +118,8 @@ async def test_a_receipt_that_cannot_be_signed_costs_no_place_in_the_list() -> N
 @pytest.mark.parametrize(
     ("rights", "reason"),
     [
-        (Rights(Profile.GATE), RefusalReason.PROFILE_NOT_ALLOWED),
-        (Rights(Profile.STAFF, frozenset({Purpose.SELF_CHECK})), RefusalReason.PURPOSE_NOT_ALLOWED),
+        (Rights(up_to(Profile.GATE)), RefusalReason.PROFILE_NOT_ALLOWED),
+        (Rights(up_to(Profile.STAFF), frozenset({Purpose.SELF_CHECK})), RefusalReason.PURPOSE_NOT_ALLOWED),
     ],
 )
 async def test_rights_come_before_everything_else(rights: Rights, reason: RefusalReason) -> None:

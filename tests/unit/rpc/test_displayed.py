@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from healthcode.interop.v1 import reason_pb2, verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from gateway.callers.rights import Rights, up_to
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
-from gateway.rpc.desk import Rights
 from gateway.rpc.verification import assess_displayed_code
 from gateway.values import Caller, CallerId, CallerKind, DisplayedCode, DivisionCode, Instant, Profile, Purpose
 from tests.unit.rpc.fakes import AT, Desk
@@ -79,8 +79,8 @@ async def test_a_receipt_that_cannot_be_signed_is_not_left_out() -> None:
 @pytest.mark.parametrize(
     ("rights", "reason"),
     [
-        (Rights(Profile.GATE), RefusalReason.PROFILE_NOT_ALLOWED),
-        (Rights(Profile.STAFF, frozenset({Purpose.SELF_CHECK})), RefusalReason.PURPOSE_NOT_ALLOWED),
+        (Rights(up_to(Profile.GATE)), RefusalReason.PROFILE_NOT_ALLOWED),
+        (Rights(up_to(Profile.STAFF), frozenset({Purpose.SELF_CHECK})), RefusalReason.PURPOSE_NOT_ALLOWED),
     ],
 )
 async def test_rights_come_before_everything_else(rights: Rights, reason: RefusalReason) -> None:

@@ -9,6 +9,7 @@ from healthcode.interop.v1 import journey_service_pb2 as journeys_pb
 from healthcode.interop.v1 import place_service_pb2 as places_pb
 from healthcode.interop.v1 import verdict_pb2
 
+from gateway.callers.rights import Rights, everyone_may, up_to
 from gateway.errors import CallerRefused, RefusalReason, RequestInvalid
 from gateway.places.journeys import JourneyMatch, Journeys
 from gateway.places.list_store import PublishedLists
@@ -16,7 +17,7 @@ from gateway.places.names import Mode
 from gateway.places.published_list import read_list
 from gateway.places.risks import Risks
 from gateway.rpc.callers import DEV_LOOPBACK
-from gateway.rpc.desk import Rights, VerificationDesk, everyone_may
+from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.published import assess_place, check_journey, list_affected_communities
 from gateway.values import Profile, Purpose, RiskLevel
 from tests.unit.places.lists import AT, ISSUER, Trust, journeys, places, signed
@@ -44,7 +45,7 @@ def desk(**rights: Any) -> VerificationDesk:
     return VerificationDesk(
         pipeline=AsksNobody(),
         receipts=None,
-        rights_of=everyone_may(Rights(Profile.GATE, **rights)),
+        rights_of=everyone_may(Rights(up_to(Profile.GATE), **rights)),
         published=PublishedLists(lists, Journeys(lists), Risks(lists)),
     )
 

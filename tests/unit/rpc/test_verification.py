@@ -11,9 +11,9 @@ import pytest
 from healthcode.interop.v1 import reason_pb2, verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from gateway.callers.rights import Rights, up_to
 from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
 from gateway.rpc import verification
-from gateway.rpc.desk import Rights
 from gateway.rpc.verification import SLICE, Terms, stream_item, verify_code, verify_codes
 from gateway.values import Caller, CallerId, CallerKind, Profile, Purpose
 from tests.unit.rpc.fakes import AT, Desk
@@ -65,8 +65,8 @@ async def test_a_receipt_that_cannot_be_signed_is_not_left_out() -> None:
 @pytest.mark.parametrize(
     ("rights", "context", "reason"),
     [
-        (Rights(Profile.GATE), STAFF, RefusalReason.PROFILE_NOT_ALLOWED),
-        (Rights(Profile.STAFF, frozenset()), CONTEXT, RefusalReason.PURPOSE_NOT_ALLOWED),
+        (Rights(up_to(Profile.GATE)), STAFF, RefusalReason.PROFILE_NOT_ALLOWED),
+        (Rights(up_to(Profile.STAFF), frozenset()), CONTEXT, RefusalReason.PURPOSE_NOT_ALLOWED),
     ],
 )
 async def test_rights_come_before_everything_else(
@@ -92,7 +92,7 @@ async def test_rights_are_asked_of_the_caller() -> None:
 
     def rights_of(caller: Caller) -> Rights:
         asked.append(caller)
-        return Rights(Profile.GATE)
+        return Rights(up_to(Profile.GATE))
 
     object.__setattr__(desk, "rights_of", rights_of)
     with pytest.raises(CallerRefused):
@@ -115,7 +115,7 @@ async def test_numbers_that_no_schema_knows_are_malformed_even_without_rights(
 ) -> None:
     request = pb.VerifyCodeRequest(context=context, code=b"c")
     with pytest.raises(RequestInvalid) as caught:
-        await verify_code(request, CALLER, AT, Desk(rights=Rights(Profile.GATE, frozenset({Purpose(1)})))())
+        await verify_code(request, CALLER, AT, Desk(rights=Rights(up_to(Profile.GATE), frozenset({Purpose(1)})))())
     assert caught.value.field == field
 
 
@@ -193,6 +193,6 @@ async def test_a_stream_starts_with_its_terms() -> None:
 async def test_terms_of_a_stream_do_not_outlive_the_rights_to_them() -> None:
     terms = Terms(Purpose.VENUE_ENTRY, None, Profile.STAFF)
     item = pb.StreamVerificationsRequest(item=pb.CodeItem(code=b"c"))
-    for rights in (Rights(Profile.GATE), Rights(Profile.STAFF, frozenset({Purpose.SELF_CHECK}))):
+    for rights in (Rights(up_to(Profile.GATE)), Rights(up_to(Profile.STAFF), frozenset({Purpose.SELF_CHECK}))):
         with pytest.raises(CallerRefused):
             stream_item(item, terms, CALLER, AT, Desk(rights=rights)())
