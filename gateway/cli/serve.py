@@ -62,6 +62,7 @@ def serve(
 
       hcgw serve --config hcgw.toml --set grpc.listen=127.0.0.1:9443 --set log.level=debug
     """
+    private_files()
     # SIGHUP kills by default: one that comes while the gateway still loads must not.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # grpc core prints to stderr by itself, peers' addresses among it. It reads this when it is imported.
@@ -185,6 +186,14 @@ async def _started(supervisor: Supervisor, told: Signals) -> bool:
     except asyncio.CancelledError:
         return False
     return True
+
+
+def private_files() -> None:
+    """Let nobody else of this machine open what is made from here on: lists, their copies, and sockets.
+
+    Who may reach the keeper's socket counts as this gateway, and its folder may have been made by somebody else.
+    """
+    os.umask(0o077)
 
 
 def run_logged(run: Callable[[], Coroutine[None, None, int]], log: EventLog) -> int:

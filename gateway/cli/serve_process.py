@@ -15,7 +15,7 @@ import typer
 
 from gateway.supervisor.child import Line, LineCut, Post, Role, Served, Terms, Word
 
-from .serve import FAILED, OK, Signals, run_logged, status_of
+from .serve import FAILED, OK, Signals, private_files, run_logged, status_of
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -37,6 +37,7 @@ def serve_process(
 
       hcgw serve-process --role worker --line 5 --http-socket worker-0.sock --grpc-port 8443
     """
+    private_files()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # grpc core prints to stderr by itself, peers' addresses among it. It reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
