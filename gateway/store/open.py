@@ -75,7 +75,7 @@ async def open_beside(store: str, folder: Path = _HERE) -> InspectableLog:
     with _refusing(address):
         if address.dialect is Dialect.SQLITE:
             return await SqliteLog.open_to_read(address.path)
-        return await PostgresLog.open(await _dsn(address))
+        return await PostgresLog.open(await _dsn(address), inspects=True)
 
 
 async def migrate(store: str, folder: Path = _HERE) -> Sequence[Migration]:

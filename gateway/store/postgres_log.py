@@ -28,8 +28,11 @@ from .postgres_link import LOST, Connection, Link, Patience, connect
 from .postgres_schema import applied
 
 CLOSE_S: Final = 10.0
-NEEDED: Final = ("fsync", "full_page_writes")
-"""Settings of the server that durability rests on, and that a session cannot ask for."""
+NEEDED: Final = ("fsync", "synchronous_commit")
+"""Settings without which what is committed may be lost. The first a session cannot ask for; what it asks for may not
+arrive where something stands before the server."""
+WISHED: Final = ("full_page_writes",)
+"""A file system may do without."""
 
 T = TypeVar("T")
 
@@ -48,15 +51,20 @@ class PostgresLog:
         self._appends = PostgresAppends(self._writes, self._node, self._heard.put_nowait)
 
     @classmethod
-    async def open(cls, dsn: str, patience: Patience | None = None) -> Self:
+    async def open(cls, dsn: str, patience: Patience | None = None, *, inspects: bool = False) -> Self:
         """Open the log of a database that `hcgw db migrate` has brought to this release's schema.
 
-        Raises: StoreUnfit: it has not, or nobody is let in; StoreDegraded: it does not answer now.
+        `inspects`: also one that does not keep what it commits, which `faults` tells.
+
+        Raises: StoreUnfit: it has not, nobody is let in, or what is acknowledged might not survive; StoreDegraded: it
+            does not answer now.
         """
 
         async def look(connection: Connection) -> None:
             if missing(shipped(Dialect.POSTGRESQL), await applied(connection)):
                 raise StoreUnfit("the store is not migrated to this release: hcgw db migrate")
+            if not inspects and (faults := await _promises_broken(connection, NEEDED)):
+                raise StoreUnfit(faults[0])
 
         log = cls(dsn, patience or Patience())
         try:
@@ -126,16 +134,7 @@ class PostgresLog:
 
     async def faults(self) -> Sequence[str]:
         """Return what of the server's settings breaks the promise of durability. Raises: StoreDegraded."""
-
-        async def found(connection: Connection) -> list[str]:
-            settings = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "full_page_writes")}
-            return [
-                f"{name} is {value}: a power cut may lose what was acknowledged"
-                for name, value in settings.items()
-                if value != "on"
-            ]
-
-        return await self._read(found)
+        return await self._read(functools.partial(_promises_broken, settings=(*NEEDED, *WISHED)))
 
     async def close(self) -> None:
         """End within CLOSE_S. What was acknowledged stays."""
@@ -207,3 +206,13 @@ class PostgresLog:
                 await connection.fetchval("SELECT 1")
         finally:
             connection.terminate()
+
+
+async def _promises_broken(connection: Connection, settings: Sequence[str]) -> list[str]:
+    """Return which of these settings let a power cut take what was committed. Raises: one of LOST."""
+    found = {name: await connection.fetchval(f"SHOW {name}") for name in settings}
+    return [
+        f"{name} is {value}: a power cut may lose what was acknowledged"
+        for name, value in found.items()
+        if value != "on"
+    ]

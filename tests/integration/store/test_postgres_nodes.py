@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from gateway.store import postgres_appends
 from gateway.store import postgres_statements as say
 from gateway.store.change_log import NumberTaken
 from gateway.store.migrations import StoreUnfit
+from gateway.store.open import open_beside
 from gateway.store.postgres_link import SCHEMA, Connection
 from gateway.store.postgres_log import PostgresLog
 from tests.bench.database_faults import QUICK, Fault, crash, cut_sessions, endure, make_store, terminate
@@ -310,6 +312,35 @@ async def test_a_session_asks_for_what_durability_needs(node: Node) -> None:
     log = await node()
     assert await log._writes.use(lambda connection: connection.fetchval("SHOW synchronous_commit")) == "on"
     assert list(await log.faults()) == []
+
+
+async def test_a_server_that_keeps_nothing_is_not_written_to(dsn: str, tmp_path: Path) -> None:
+    """What it commits may be gone after a power cut: an acknowledgement would be a lie."""
+
+    async def fsync(value: str) -> None:
+        server = await asyncpg.connect(dsn)
+        await server.execute(f"ALTER SYSTEM SET fsync = {value}")
+        await server.execute("SELECT pg_reload_conf()")
+        async with asyncio.timeout(20):
+            while await server.fetchval("SHOW fsync") != value:  # noqa: ASYNC110 the server tells nobody
+                await asyncio.sleep(0.01)
+        await server.close()
+
+    await fsync("off")
+    try:
+        with pytest.raises(StoreUnfit):
+            await PostgresLog.open(dsn)
+        file = tmp_path / "dsn"
+        file.write_text(dsn)
+        file.chmod(0o600)
+        beside = await open_beside(f"postgresql:{file}")
+        assert len(await beside.faults()) == 1
+        await beside.close()
+    finally:
+        await fsync("on")
+    log = await PostgresLog.open(dsn)
+    assert await log.faults() == []
+    await log.close()
 
 
 async def test_a_database_that_nobody_has_migrated(bare: str) -> None:
