@@ -2,8 +2,9 @@
 
 Rules:
 
-- Start: the gRPC port is held and the HTTP edge opened, then the keeper, then all workers at once. One that ends before
-  it is ready ends the start, with its exit status.
+- Start: the gRPC port is held and the HTTP edge opened, then all processes at once: a worker that is quicker than the
+  keeper reads the lists as they were left, or none. One that ends before it is ready ends the start, with its exit
+  status. The gateway serves once all are ready.
 - From then on a dead process is started again, for ever (guard.py), with the configuration of the start.
 - Drain: not ready at once; the workers, then the keeper, which serves them; the HTTP edge last. Whoever outlasts
   its time is killed. A drain that is given up on kills what is left.
@@ -180,13 +181,12 @@ class Supervisor:
 
     async def _start_all(self) -> None:
         try:
-            for role in (Role.KEEPER, Role.WORKER):
-                starting = [asyncio.create_task(guard.start()) for guard in self._of(role)]
-                try:
-                    await asyncio.gather(*starting)
-                finally:
-                    for one in starting:
-                        one.cancel()
+            starting = [asyncio.create_task(guard.start()) for guard in self._guards]
+            try:
+                await asyncio.gather(*starting)
+            finally:
+                for one in starting:
+                    one.cancel()
         except DiedYoung as died:
             raise SupervisionRefused(None, "", str(died), configuration=died.status == BAD_CONFIGURATION) from None
         except OSError as refused:
