@@ -10,12 +10,12 @@ Rules:
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from gateway.changes import ListName, StatusBatch
+from gateway.changes import Block, ListName, StatusBatch
 from gateway.status import words
 from gateway.values import Purpose
 
@@ -111,10 +111,16 @@ class WatchIndex:
             found = touched.others if group.word == words.GREEN else touched.worse
             for index in _common(codes, group.indices):
                 found.extend(codes[index])
-        for block in batch.blocks:
-            within = range(block.first, block.first + 2 * len(block.words))
-            touched.worse.extend(one for index in codes if index in within for one in codes[index])
+        for index in _filled(codes, batch.blocks):
+            touched.worse.extend(codes[index])
         return touched
+
+
+def _filled(codes: dict[int, list[Watched]], blocks: Sequence[Block]) -> Iterable[int]:
+    """Return the keys of `codes` that stand in the ascending `blocks`. Each is looked for once."""
+    firsts = [block.first for block in blocks]
+    ends = [0, *(block.first + 2 * len(block.words) for block in blocks)]
+    return [index for index in codes if index < ends[bisect_right(firsts, index)]] if blocks else []
 
 
 def _common(codes: dict[int, list[Watched]], indices: array[int]) -> Iterable[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from collections.abc import Iterator
 
 import pytest
 
@@ -64,6 +65,28 @@ def test_what_a_block_fills_is_touched() -> None:
     index, made = filled(World(), [9, 10, 13, 14])
     touched = index.touched(batch({}, blocks=(Block(10, b"\x00\x00"),)))
     assert touched.worse == made[1:3]
+
+
+def test_each_code_is_looked_for_once_however_many_blocks_there_are() -> None:
+    """256 blocks over 100,000 codes would hold the loop for two seconds, and with it every other issuer's batches."""
+    chance = random.Random(7)
+    starts = sorted(chance.sample(range(0, 8_000, 4), 256))
+    blocks = tuple(Block(start, bytes(chance.randrange(1, 3))) for start in starts)
+    index, made = filled(World(), list(range(0, 8_200, 3)))
+    looked_for = 0
+
+    class Counted(dict[int, list[Watched]]):
+        def __iter__(self) -> Iterator[int]:
+            nonlocal looked_for
+            looked_for += len(self)
+            return super().__iter__()
+
+    places = index._lists[LIST]
+    places.codes = Counted(places.codes)
+    touched = index.touched(batch({}, blocks=blocks))
+    written = {place for block in blocks for place in range(block.first, block.first + 2 * len(block.words))}
+    assert touched.worse == [one for one in made if one.index in written]
+    assert looked_for <= len(made)
 
 
 def test_what_was_removed_is_not_found_and_leaves_nothing() -> None:
