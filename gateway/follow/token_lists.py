@@ -122,7 +122,7 @@ class TokenListFollower:
     async def _wait(self, pause: float) -> None:
         """Wait, and let what is held lapse on time."""
         while pause > 0:
-            left = await self._time_left()
+            left = await self._time_left_or_tell()
             nap = pause if left is None else min(pause, left)
             await self._sleep(nap)
             pause -= nap
@@ -143,6 +143,13 @@ class TokenListFollower:
             self._lapsed = held
             self._observer.lapsed(name)
         return None
+
+    async def _time_left_or_tell(self) -> float | None:
+        try:
+            return await self._time_left()
+        except Exception as exc:  # noqa: BLE001 as below; the next fetch begins with the same look
+            self._observer.follower_failed(self._source.name, exc)
+            return None
 
     async def _refresh_or_tell(self) -> float:
         try:
