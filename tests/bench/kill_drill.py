@@ -159,9 +159,11 @@ def at_random(kills: int, random: Random) -> Iterator[Victim]:
 async def run(
     folder: Path, victims: Iterable[Victim], seed: int, *, every_s: float = 2.0, epoch_batches: int = 400
 ) -> Drill:
-    """Run the drill in `folder`; return what was found. Raises: NotStarted, TimeoutError if a gateway does not come back.
+    """Run the drill in `folder`; return what was found.
 
     `every_s`: between two kills on average. `epoch_batches`: of a list, on average, before its province closes it.
+
+    Raises: NotStarted, TimeoutError: a gateway does not come back.
     """
     random, drill, begun = Random(seed), Drill(seed), time.monotonic()
     provinces = make_nation(0.0)[:PROVINCES]

@@ -122,7 +122,7 @@ class KillableGateway:
         await asyncio.wait({serving, self._hearing}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
         if not self._serving.is_set():
-            raise NotStarted(f"gateway {self.number}: {dict(self.complaints)}, last told: {self._last}")
+            raise NotStarted(f"gateway {self.number}: {dict(self.complaints)}, last told: {self._last!r}")
 
     def kill(self, process: str, random: random.Random) -> bool:
         """Kill one of its processes, or WHOLE; tell whether there was one. It is started again by its supervisor."""
