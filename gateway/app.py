@@ -57,7 +57,6 @@ from gateway.watch.observer import LaneObserver, RpcObserver
 from gateway.watch.status import ClockJumps
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
-from keys.signer import public_jwks
 
 VERSION = version("healthcode-gateway")
 READINESS_S = 1.0  # between two looks at the own readiness
@@ -107,7 +106,7 @@ class App:
         self._tell_what_is_loaded()
         self._edges: list[GrpcServer] = []
         self._http: HttpServer | None = None
-        self._key_set = public_jwks(self._judging.signers)
+        self._key_set = self._judging.key_set()
         self._draining = False
         self._said_ready: bool | None = None
         self._reloading = asyncio.Lock()
@@ -279,7 +278,10 @@ class App:
     def _watchers(self) -> Watchers:
         metrics, log = self._metrics, self._log
         return Watchers(
-            metrics.verdicts.count, LaneObserver(metrics.provinces, log), ConversionWatch(metrics.conversions, log)
+            metrics.verdicts.count,
+            LaneObserver(metrics.provinces, log),
+            ConversionWatch(metrics.conversions, log),
+            metrics.receipts.signed,
         )
 
     def _tell_what_is_loaded(self) -> None:

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.config import Config
@@ -20,6 +21,7 @@ from gateway.trust.snapshot import TrustSnapshot
 from gateway.trust.store import LoadedTrust, TrustStore, TrustUnavailable
 from gateway.values import Instant
 from gateway.watch.events import Part
+from keys.published import PublicKeyUnreadable, read_public_key
 from keys.signer import Signer, SignerUnavailable, open_signer
 
 
@@ -125,6 +127,17 @@ def load_published(
 def load_signer(config: Config) -> Signer:
     """Return the receipt key of `config`. Raises: StartRefused."""
     return _signer(config.receipts.signer, "receipts.signer")
+
+
+def load_other_keys(config: Config) -> tuple[Mapping[str, str], ...]:
+    """Return the public keys that are published beside the receipt key, as JWKs. Raises: StartRefused."""
+    found = []
+    for file in config.receipts.other_keys:
+        try:
+            found.append(read_public_key(file))
+        except PublicKeyUnreadable as refused:
+            raise StartRefused("signer", "receipts.other_keys", str(file), str(refused)) from None
+    return tuple(found)
 
 
 def load_conversion_signer(config: Config) -> Signer | None:

@@ -5,6 +5,7 @@
 - `verify.py`     verify: one code or many, offline (`jsonl.py`, `trust_sources.py`)
 - `ask.py`        ask: one code of a running gateway (`scanned.py`: what was scanned, typed or piped)
 - `explain.py`    explain: the way of one code, room by room
+- `receipt.py`    receipt verify: is it one, and what does it say
 - `serve.py`      serve: the process, its signals, systemd (`serve_process.py`: one process of several)
 - `config.py`     config check | show | schema
 - `trust.py`      trust import | show | check: trust lists (`trust_import.py`, `trust_report.py`)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -64,5 +65,6 @@ def ask(
     if said.state is not None:
         typer.echo(f"  state {said.state.name}, issuer {said.issuer or '-'}")
     if said.receipt:
+        typer.echo(f"  salt {urlsafe_b64encode(said.receipt_salt).rstrip(b'=').decode()}, receipt:")
         typer.echo(said.receipt)
     raise typer.Exit(PASSED if said.measure is Measure.PASS else OTHER)

@@ -52,11 +52,9 @@ def check(file: File = None, settings: Settings = None) -> None:
     from gateway.instants import now
     from gateway.loading import (
         StartRefused,
-        load_conversion_signer,
         load_policies,
         load_provinces,
         load_published,
-        load_signer,
         load_trust,
     )
 
@@ -77,14 +75,7 @@ def check(file: File = None, settings: Settings = None) -> None:
         typer.echo(f"provinces          ok: {len(load_provinces(config).profiles)} profiles")
     except StartRefused as refused:
         faults.append(str(refused))
-    try:
-        signer = load_signer(config)
-        typer.echo(f"receipts.signer    ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
-        converting = load_conversion_signer(config)
-        if converting is not None:
-            typer.echo(f"conversion.signer  ok: {converting.algorithm.value}, key id {converting.key_id.decode()}")
-    except StartRefused as refused:
-        faults.append(str(refused))
+    faults += _signer_faults(config)
     if config.status is not None:
         faults += _status_faults(config.status)
     if config.grpc.tls is not None:
@@ -130,6 +121,24 @@ def _faults_together(config: Config) -> list[str]:
 
     try:
         Judging(config, now, Watchers(lambda _: None, NobodyWatches(), NobodyObserves()))
+    except StartRefused as refused:
+        return [str(refused)]
+    return []
+
+
+def _signer_faults(config: Config) -> list[str]:
+    """Return what is wrong with the keys that sign, and those that are published beside them; tell what is right."""
+    from gateway.loading import StartRefused, load_conversion_signer, load_other_keys, load_signer
+
+    try:
+        signer = load_signer(config)
+        typer.echo(f"receipts.signer    ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
+        others = load_other_keys(config)
+        if others:
+            typer.echo(f"receipts.other_keys ok: {', '.join(key['kid'] for key in others)}")
+        converting = load_conversion_signer(config)
+        if converting is not None:
+            typer.echo(f"conversion.signer  ok: {converting.algorithm.value}, key id {converting.key_id.decode()}")
     except StartRefused as refused:
         return [str(refused)]
     return []

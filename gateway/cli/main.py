@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "verify": "gateway.cli.verify:verify",
     "ask": "gateway.cli.ask:ask",
     "explain": "gateway.cli.explain:explain",
+    "receipt": "gateway.cli.receipt:app",
     "serve": "gateway.cli.serve:serve",
     "config": "gateway.cli.config:app",
     "trust": "gateway.cli.trust:app",

@@ -168,6 +168,17 @@ class ReceiptsSection(Section):
 
     signer: Signer = Field(description="URI of the private key that signs receipts.")
     issuer: str = Field(min_length=1, max_length=256, description="Name of this gateway in its receipts (`iss`).")
+    lifetime_s: int = Field(
+        default=90 * 86_400,
+        ge=3_600,
+        le=3_660 * 86_400,
+        description="Seconds after which a receipt proves nothing any more (`exp`).",
+    )
+    other_keys: tuple[Path, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Public keys (PEM or JWK) that are published beside the signer's: the one before, and the next.",
+    )
 
 
 class LogSection(Section):

@@ -161,7 +161,12 @@ def _anchored(config: Config, folder: Path) -> Config:
             "lists": config.lists.model_copy(update={"files": tuple(folder / path for path in config.lists.files)}),
             "conversion": conversion,
             "status": None if config.status is None else _anchored_status(config.status, folder),
-            "receipts": receipts.model_copy(update={"signer": _anchored_signer(receipts.signer, folder)}),
+            "receipts": receipts.model_copy(
+                update={
+                    "signer": _anchored_signer(receipts.signer, folder),
+                    "other_keys": tuple(folder / path for path in receipts.other_keys),
+                }
+            ),
         }
     )
 

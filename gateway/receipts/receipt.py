@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NewType
 
@@ -38,6 +38,10 @@ _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 Receipt = NewType("Receipt", str)
 """The exact signed text."""
+
+
+def _nobody(receipts: int) -> None:
+    """Watch nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class ReceiptIssuer:
     """Seconds after which a receipt proves nothing any more."""
     trust: tuple[str, ...] = ()
     """The trust lists in force, `sequence:SHA-256` each: which keys the verdict rests on."""
+    watch: Callable[[int], None] = _nobody
+    """Told at each signature how many receipts it is for; must not raise or wait."""
 
     def issue(
         self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
@@ -87,7 +93,7 @@ class ReceiptIssuer:
         `code` is what was scanned, None if it was only seen.
         """
         draft = self.draft(said, caller=caller, purpose=purpose, request_id=request_id, code=code)
-        return IssuedReceipt(self._signed(RECEIPT_TYPE, draft.payload), draft.salt)
+        return IssuedReceipt(self._signed(RECEIPT_TYPE, draft.payload, receipts=1), draft.salt)
 
     def draft(
         self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
@@ -139,9 +145,10 @@ class ReceiptIssuer:
             "size": len(payloads),
             "root": _base64url(tree.root),
         }
-        return SignedTogether(self._signed(ROOT_TYPE, _encode(claims).encode("ascii")), tree.paths)
+        root = self._signed(ROOT_TYPE, _encode(claims).encode("ascii"), receipts=len(payloads))
+        return SignedTogether(root, tree.paths)
 
-    def _signed(self, typ: str, payload: bytes) -> Receipt:
+    def _signed(self, typ: str, payload: bytes, *, receipts: int) -> Receipt:
         # By hand and not by PyJWT, which signs with key objects only: a signer's key may live where none can be had.
         header: dict[str, object] = {
             "alg": self.signer.public_jwk["alg"],  # as the key set publishes it, so that the two agree
@@ -149,7 +156,9 @@ class ReceiptIssuer:
             "typ": typ,
         }
         signing_input = f"{_base64url(_encode(header).encode('ascii'))}.{_base64url(payload)}"
-        return Receipt(f"{signing_input}.{_base64url(self.signer.sign(signing_input.encode('ascii')))}")
+        signature = self.signer.sign(signing_input.encode("ascii"))
+        self.watch(receipts)
+        return Receipt(f"{signing_input}.{_base64url(signature)}")
 
 
 def joined(root: str, payload: bytes, index: int, path: bytes) -> str:

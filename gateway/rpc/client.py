@@ -34,6 +34,8 @@ class Answer:
     state: CodeState | None
     issuer: str
     receipt: str
+    receipt_salt: bytes = field(default=b"", repr=False)
+    """What the receipt's digest of the code is made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +169,5 @@ def answer_of(verdict: pb.Verdict) -> Answer:
         states.get(verdict.staff.state) if verdict.HasField("staff") else None,
         verdict.staff.issuer,
         verdict.receipt,
+        verdict.receipt_salt,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from gateway.values import Instant
@@ -34,6 +35,8 @@ class LoadedTrust:
 
     snapshot: TrustSnapshot
     sequences: Mapping[Path, int]
+    versions: tuple[str, ...]
+    """Which lists these are, `sequence:SHA-256 of the file`, in the order of the configuration: for receipts."""
 
 
 class TrustStore:
@@ -61,18 +64,25 @@ class TrustStore:
         self.held = loaded
 
     def _load(self, at: Instant, before: Mapping[Path, int], *, epoch: int) -> LoadedTrust:
-        lists = {file: self._read(file, before.get(file, 0)) for file in self._files}
+        read = {file: self._read(file, before.get(file, 0)) for file in self._files}
+        lists = {file: found for file, (found, _) in read.items()}
         try:
             snapshot = snapshot_of(lists.values(), epoch=epoch)
         except ValueError as invalid:
             raise TrustUnavailable(", ".join(map(str, self._files)), str(invalid)) from invalid
         if snapshot.expired(at):
             raise TrustUnavailable(", ".join(map(str, self._files)), "a trust list has expired")
-        return LoadedTrust(snapshot, {file: one.sequence for file, one in lists.items()})
+        return LoadedTrust(
+            snapshot,
+            {file: one.sequence for file, one in lists.items()},
+            tuple(f"{one.sequence}:{digest}" for one, digest in read.values()),
+        )
 
-    def _read(self, file: Path, held: int) -> TrustList:
+    def _read(self, file: Path, held: int) -> tuple[TrustList, str]:
+        """Return a list and the SHA-256 of its file, in hex."""
         try:
-            found = parse_trust_list(file.read_bytes())
+            data = file.read_bytes()
+            found = parse_trust_list(data)
         except OSError as unreadable:
             raise TrustUnavailable(str(file), unreadable.strerror or "cannot be read") from unreadable
         except TrustListInvalid as invalid:
@@ -81,4 +91,4 @@ class TrustStore:
             raise TrustUnavailable(str(file), f"is a {found.environment} list, this gateway is {self._environment}")
         if found.sequence < held:
             raise TrustUnavailable(str(file), f"sequence {found.sequence} is older than the {held} that is held")
-        return found
+        return found, sha256(data).hexdigest()

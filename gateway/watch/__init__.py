@@ -7,6 +7,7 @@
 - `rpc.py`        the grpc_server_* metrics
 - `provinces.py`  questions to the provinces, breakers, fall-backs
 - `conversion.py`  converted codes, looks at their originals; fills the seam of gateway/conversion
+- `receipts.py`   receipts and signatures under them
 - `status.py`     batches and lists of live status; fills the seam of gateway/publishing
 - `following.py`  sources that are followed, and watches; fills the seams of gateway/follow and gateway/watches
 - `observer.py`   fills the seams of gateway/rpc and gateway/provinces

@@ -22,6 +22,7 @@ from .conversion import ConversionMetrics
 from .following import FollowMetrics, WatchMetrics
 from .lists import ListMetrics
 from .provinces import ProvinceMetrics
+from .receipts import ReceiptMetrics
 from .rpc import RpcMetrics
 from .status import StatusMetrics
 from .trust import TrustMetrics
@@ -58,6 +59,7 @@ class Metrics:
         self.registry.register(self.lists)
         self.provinces = ProvinceMetrics(self.registry)
         self.conversions = ConversionMetrics(self.registry)
+        self.receipts = ReceiptMetrics(self.registry)
         self.status = StatusMetrics(self.registry, clock)
         self.following = FollowMetrics(self.registry)
         self.watches = WatchMetrics(self.registry)
