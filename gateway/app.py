@@ -31,12 +31,13 @@ from gateway.instants import now
 from gateway.judging import Judging, Watchers
 from gateway.keeper.keeper import Keeper
 from gateway.keeper.register import PublishedRegister
-from gateway.loading import StartRefused
+from gateway.loading import KnownCallers, StartRefused
 from gateway.rpc.server import GrpcServer, Service, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused
 from gateway.values import Instant
 from gateway.watch.conversion import ConversionWatch, RegisterWatch
 from gateway.watch.events import (
+    CallersLoaded,
     Draining,
     HttpAnswered,
     ListsLoaded,
@@ -208,7 +209,12 @@ class App:
         return http
 
     async def _open_grpc(self, settings: GrpcSettings, services: tuple[Service, ...], option: str) -> int:
-        edge = GrpcServer(settings, services, RpcObserver(self._metrics.rpc, self._log))
+        edge = GrpcServer(
+            settings,
+            services,
+            RpcObserver(self._metrics.rpc, self._metrics.callers, self._log),
+            admission=lambda: self._judging.admission,
+        )
         try:
             port = await edge.start()
         except ServingRefused as refused:
@@ -238,13 +244,23 @@ class App:
 
     async def _swap(self) -> ReloadDone | ReloadRefused:
         try:
+            renewed = [(edge, edge.read_tls()) for edge in self._edges]
+            if self._keeper is not None:
+                self._keeper.read_tls()
             await self._judging.reload()
+        except ServingRefused as refused:
+            return ReloadRefused("grpc", "", str(refused))
         except StartRefused as refused:
             return ReloadRefused(refused.part, refused.file, refused.why)
         except Exception as exc:  # noqa: BLE001 a reload must never end a gateway that works
             return ReloadRefused("config", "", exception_name(exc))
+        for edge, material in renewed:
+            edge.renew(material)
+        if self._keeper is not None:
+            self._keeper.renew_tls()
         loaded = self._judging.loaded
         trust = loaded.trust
+        self._log.emit(_callers_loaded(loaded.callers))
         return ReloadDone(
             trust.epoch,
             len(trust.issuers),
@@ -291,6 +307,7 @@ class App:
         self._log.emit(PolicyLoaded(len(loaded.policies.divisions)))
         self._log.emit(ProvincesLoaded(len(loaded.provinces.profiles)))
         self._log.emit(ListsLoaded(len(loaded.published.lists)))
+        self._log.emit(_callers_loaded(loaded.callers))
         self._log.emit(SignerLoaded(self._config.receipts.issuer, signer.key_id.decode(), signer.algorithm.value))
         self._show_trust()
         self._metrics.trust.own_key(self._config.receipts.issuer, signer.key_id, None)
@@ -316,3 +333,9 @@ class App:
 
     def _answered(self, method: str, route: str, status: int, seconds: float) -> None:
         self._log.emit(HttpAnswered(method, route, status, round(seconds * 1000, 3)))
+
+
+def _callers_loaded(known: KnownCallers) -> CallersLoaded:
+    rows = 0 if known.grants is None else len(known.grants.rows)
+    domains = 0 if known.roots is None else len(known.roots.domains)
+    return CallersLoaded(rows, domains, everyone=known.grants is None)

@@ -24,7 +24,12 @@ def grpc_settings(config: Config) -> GrpcSettings:
         port=chosen.listen.port,
         tls=None
         if chosen.tls is None
-        else TlsFiles(chosen.tls.certificate_file, chosen.tls.key_file, chosen.tls.client_ca_file),
+        else TlsFiles(
+            chosen.tls.certificate_file,
+            chosen.tls.key_file,
+            chosen.tls.client_ca_file,
+            tuple(config.callers.authorities.values()),
+        ),
         insecure_plaintext_on_loopback=chosen.insecure_plaintext_on_loopback,
         reflection=chosen.reflection,
         default_deadline_s=chosen.default_deadline_s,

@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.callers.rights import Rights, everyone_may, up_to
+from gateway.callers.meter import Meters
+from gateway.callers.registry import CallerRegistry
+from gateway.callers.rights import Rights, RightsOf, everyone_may, up_to
 from gateway.changes import Listed
 from gateway.config import Config
 from gateway.config.status import StatusSection
@@ -25,7 +27,15 @@ from gateway.conversion.observer import ConversionObserver
 from gateway.conversion.recheck import Rechecks
 from gateway.conversion.settings import ConversionRefused, ConversionSettings
 from gateway.held.mapped_lists import MappedLists
-from gateway.loading import Loaded, Loader, StartRefused, load_conversion_signer, load_other_keys, load_signer
+from gateway.loading import (
+    KnownCallers,
+    Loaded,
+    Loader,
+    StartRefused,
+    load_conversion_signer,
+    load_other_keys,
+    load_signer,
+)
 from gateway.pipeline import Pipeline
 from gateway.provinces.credentials import CredentialsUnavailable
 from gateway.provinces.dialect import Dialect
@@ -34,7 +44,9 @@ from gateway.provinces.issuers import Issuers
 from gateway.provinces.observer import ProvinceObserver
 from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
+from gateway.rpc.admission import Admission
 from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.methods import READS_OF_LISTS
 from gateway.status.freshness import Budget, Budgets
 from gateway.status.observe import OwnAndFollowed, StatusLists
 from gateway.trust.snapshot import TrustSnapshot, with_converter
@@ -66,6 +78,10 @@ class Judging:
         self._clock = clock
         self._receipt_settings = config.receipts
         self._watch_receipts = watchers.receipts
+        self._most = up_to(Profile[config.disclosure.max_profile.value])
+        self._enrolled = () if config.status is None else config.status.enrolled
+        # A keeper of its own is the only one on its machine; workers share what a caller may ask.
+        self._meters = Meters(workers=config.service.workers if converts else 1)
         self._loader = Loader(config, clock())
         self.signer = load_signer(config)
         self._other_keys = load_other_keys(config)
@@ -81,12 +97,14 @@ class Judging:
         self.desk = VerificationDesk(
             pipeline=self.pipeline,
             receipts=self._receipts(),
-            rights_of=everyone_may(Rights(up_to(Profile[config.disclosure.max_profile.value]))),
+            rights_of=self._rights_of(self.loaded.callers),
             converter=self.converter,
             published=self.loaded.published,
             clock=clock,
             watch=watchers.verdicts,
         )
+        self.admission = Admission(self.desk.rights_of, self.loaded.callers.roots)
+        """Who gets in. In force: as the desk."""
         self._rechecks: Rechecks | None = None
         if self.converter is not None:
             self._rechecks = Rechecks(self.converter, lambda: self.pipeline, clock, watchers.conversions)
@@ -117,11 +135,17 @@ class Judging:
         with _refusing():
             self._trust(loaded)
             self._issuers = self._issuers.renewed(loaded.provinces)
+        rights_of = self._rights_of(loaded.callers)
         self._loader.adopt(loaded)
         self.pipeline = self._pipeline()
         self.desk = replace(
-            self.desk, pipeline=self.pipeline, published=loaded.published, receipts=self._receipts()
+            self.desk,
+            pipeline=self.pipeline,
+            published=loaded.published,
+            rights_of=rights_of,
+            receipts=self._receipts(),
         )
+        self.admission = Admission(rights_of, loaded.callers.roots)
         if self._rechecks is not None:
             self._rechecks.trust_changed()
 
@@ -136,6 +160,14 @@ class Judging:
         return ReceiptIssuer(
             chosen.issuer, self.signer, chosen.lifetime_s, self.loaded.lists.versions, self._watch_receipts
         )
+
+    def _rights_of(self, callers: KnownCallers) -> RightsOf:
+        if callers.grants is None:
+            return everyone_may(Rights(self._most))
+        registry = CallerRegistry(
+            callers.grants, self._meters, most=self._most, enrolled=self._enrolled, reads=READS_OF_LISTS
+        )
+        return registry.rights_of
 
     def _pipeline(self) -> Pipeline:
         loaded = self.loaded

@@ -2,7 +2,8 @@
 
 Rules:
 
-- Order: trust, rules, profiles, published lists (which trust vouches for). One that cannot be loaded refuses all.
+- Order: trust, callers, rules, profiles, published lists (which trust vouches for). One that cannot be loaded refuses
+  all.
 - A reload gives a new whole or changes nothing: trust lists and published lists never go back.
 - Nothing here is asked, opened to the outside or signed.
 """
@@ -12,11 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.callers.registry import Grants
+from gateway.callers.registry_file import RegistryInvalid, read_registry
+from gateway.callers.roots import DomainRoots, RootsUnusable
 from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.places.list_store import NOTHING_PUBLISHED, ListsUnavailable, PublishedLists, load_lists
 from gateway.policy.book import PolicyBook, PolicyUnavailable
 from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
+from gateway.rpc.methods import known_calls
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.trust.store import LoadedTrust, TrustStore, TrustUnavailable
 from gateway.values import Instant
@@ -53,11 +58,22 @@ class Loaded:
     policies: PolicyBook
     provinces: ProvinceDirectory
     published: PublishedLists
+    callers: KnownCallers
 
     @property
     def trust(self) -> TrustSnapshot:
         """What the trust lists say."""
         return self.lists.snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCallers:
+    """Who may ask what."""
+
+    grants: Grants | None
+    """None: everyone may ask."""
+    roots: DomainRoots | None
+    """None: authorities are not told apart."""
 
 
 class Loader:
@@ -85,7 +101,7 @@ class Loader:
     def _with(self, lists: LoadedTrust, before: PublishedLists, at: Instant) -> Loaded:
         config = self._config
         published = load_published(config, lists.snapshot, at, before=before)
-        return Loaded(lists, load_policies(config), load_provinces(config), published)
+        return Loaded(lists, load_policies(config), load_provinces(config), published, load_callers(config))
 
 
 def load_trust(config: Config, at: Instant) -> TrustStore:
@@ -94,6 +110,22 @@ def load_trust(config: Config, at: Instant) -> TrustStore:
         return TrustStore(config.trust.lists, config.service.environment, at=at)
     except TrustUnavailable as refused:
         raise StartRefused("trust", "trust.lists", refused.file, refused.why) from None
+
+
+def load_callers(config: Config) -> KnownCallers:
+    """Return the registry of callers and the authorities of domains. Raises: StartRefused."""
+    chosen = config.callers
+    try:
+        roots = DomainRoots.load(chosen.authorities) if chosen.authorities else None
+    except RootsUnusable as refused:
+        raise StartRefused("callers", "callers.roots", f"{refused.domain}: {refused.file}", refused.why) from None
+    if chosen.registry is None:
+        return KnownCallers(None, roots)
+    try:
+        grants = read_registry(chosen.registry, known_calls(), None if roots is None else roots.domains)
+    except RegistryInvalid as invalid:
+        raise StartRefused("callers", "callers.registry", str(chosen.registry), str(invalid)) from None
+    return KnownCallers(grants, roots)
 
 
 def load_policies(config: Config) -> PolicyBook:

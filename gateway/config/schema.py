@@ -10,11 +10,12 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from keys.values import Environment
@@ -23,6 +24,10 @@ from .forms import Endpoint, ListenOn, Section, Signer
 from .status import StatusSection
 
 ENV_PREFIX = "HCGW__"
+
+
+TrustDomain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,255}$")]
+"""As SPIFFE ids have it."""
 
 
 class MaxProfile(StrEnum):
@@ -163,6 +168,36 @@ class DisclosureSection(Section):
     max_profile: MaxProfile = Field(description="The most that any caller may be told.")
 
 
+class CallersSection(Section):
+    """Who may ask what."""
+
+    registry: Path | None = Field(
+        default=None, description="The registry of callers (TOML). Required unless everyone may ask."
+    )
+    roots: dict[TrustDomain, Path] | None = Field(
+        default=None,
+        max_length=1_000,
+        description="Trust domain -> PEM authorities of its callers. Required beside a registry and [grpc.tls].",
+    )
+    insecure_everyone_may_ask: bool = Field(
+        default=False,
+        description="Whoever gets in may ask all that disclosure.max_profile allows; test environment only.",
+    )
+
+    @property
+    def authorities(self) -> Mapping[str, Path]:
+        """The authorities of all trust domains that have their own."""
+        return self.roots or {}
+
+    @model_validator(mode="after")
+    def _one_way_of_knowing_what_a_caller_may(self) -> Self:
+        if self.registry is None and not self.insecure_everyone_may_ask:
+            raise ValueError("either registry or insecure_everyone_may_ask = true is required")
+        if self.registry is not None and self.insecure_everyone_may_ask:
+            raise ValueError("insecure_everyone_may_ask must not be set beside registry")
+        return self
+
+
 class ReceiptsSection(Section):
     """Proof of what was said."""
 
@@ -212,6 +247,7 @@ class Config(BaseSettings):
     status: StatusSection | None = Field(
         default=None, description="Absent: no status list is held, and a code that points to one is MANUAL."
     )
+    callers: CallersSection
     disclosure: DisclosureSection
     receipts: ReceiptsSection
     log: LogSection = LogSection()
@@ -235,6 +271,21 @@ class Config(BaseSettings):
                 raise ValueError('grpc.insecure_plaintext_on_loopback is for service.environment = "test" only')
             if self.grpc.reflection:
                 raise ValueError('grpc.reflection is for service.environment = "test" only')
+            if self.callers.insecure_everyone_may_ask:
+                raise ValueError('callers.insecure_everyone_may_ask is for service.environment = "test" only')
+        return self
+
+    @model_validator(mode="after")
+    def _callers_are_known_by_their_own_authorities(self) -> Self:
+        if self.grpc.tls is None:
+            if self.callers.roots:
+                raise ValueError("callers.roots needs [grpc.tls]")
+        elif self.callers.registry is not None and not self.callers.roots:
+            raise ValueError("callers.roots is required beside callers.registry and [grpc.tls]")
+        if self.callers.roots and self.status is not None:
+            for name in self.status.enrolled:
+                if not name.startswith("spiffe://"):
+                    raise ValueError("status.enrolled: beside callers.roots only SPIFFE ids, which name their domain")
         return self
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from .forms import SignerUri
-from .schema import ENV_PREFIX, Config
+from .schema import ENV_PREFIX, CallersSection, Config
 from .status import FollowSection, StatusSection, TokenListSection
 
 FILE_LIMIT = 1 << 20
@@ -161,12 +161,22 @@ def _anchored(config: Config, folder: Path) -> Config:
             "lists": config.lists.model_copy(update={"files": tuple(folder / path for path in config.lists.files)}),
             "conversion": conversion,
             "status": None if config.status is None else _anchored_status(config.status, folder),
+            "callers": _anchored_callers(config.callers, folder),
             "receipts": receipts.model_copy(
                 update={
                     "signer": _anchored_signer(receipts.signer, folder),
                     "other_keys": tuple(folder / path for path in receipts.other_keys),
                 }
             ),
+        }
+    )
+
+
+def _anchored_callers(callers: CallersSection, folder: Path) -> CallersSection:
+    return callers.model_copy(
+        update={
+            "registry": None if callers.registry is None else folder / callers.registry,
+            "roots": {domain: folder / file for domain, file in callers.authorities.items()} or None,
         }
     )
 

@@ -49,6 +49,8 @@ listen = "{http}"
 lists = ["trust.json"]
 [policy]
 directory = "{policies}"
+[callers]
+insecure_everyone_may_ask = true
 [disclosure]
 max_profile = "STAFF"
 [receipts]

@@ -15,17 +15,20 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
+from gateway.callers.identity import domain_of
 from gateway.changes import ListHead, ListName, StoreDegraded
 from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.follow.gateways import GatewayFollower
 from gateway.follow.token_lists import TokenListFollower
 from gateway.held.list_files import FolderInUse, ListFiles
+from gateway.instants import now
 from gateway.judging import Judging, lists_folder, token_lists_folder
 from gateway.loading import StartRefused, load_status_signer
 from gateway.publishing.ledger import Ledger
 from gateway.publishing.settings import LedgerSettings
-from gateway.rpc.methods import STATUS
+from gateway.rpc.callers import DEV_LOOPBACK
+from gateway.rpc.methods import READS_OF_LISTS, SNAPSHOTS, STATUS
 from gateway.rpc.server import Service
 from gateway.rpc.status_convert import WIRE
 from gateway.rpc.status_desk import StatusDesk
@@ -33,7 +36,7 @@ from gateway.rpc.status_service import StatusServicer
 from gateway.rpc.watch_codes import PipelineJudge, WatchDesk, WatchServicer
 from gateway.store.change_log import ChangeLog
 from gateway.store.open import StoreUnavailable, open_log
-from gateway.values import Caller, CallerKind, Instant, IssuerId
+from gateway.values import Caller, CallerId, CallerKind, Instant, IssuerId
 from gateway.watch.events import HttpAnswered, StatusFileBroken
 from gateway.watch.following import FollowWatch, TokenListWatch, WatchesWatch
 from gateway.watch.logs import EventLog
@@ -42,9 +45,10 @@ from gateway.watch.status import LedgerWatch
 from gateway.watches.follow import WatchTasks
 from gateway.watches.settings import WatchSettings
 from gateway.watches.watches import Watches
+from gateway.web.peers import LOOPBACK
 
 from .own_lists import LOOK_S, close_left_lists
-from .plain_edge import PlainEdge
+from .plain_edge import PlainEdge, plain_readers
 from .sources import followed_gateways, plain_lists
 from .token_list_files import TokenListFiles
 
@@ -74,6 +78,7 @@ class Keeper:
         self._metrics = metrics
         self._signer = load_status_signer(config.status)
         self._enrolled = frozenset(config.status.enrolled)
+        self._plain_readers = plain_readers(config)
         self._followed = followed_gateways(config.status)
         self._plain = plain_lists(config.status)
         self._store: ChangeLog | None = None
@@ -152,10 +157,10 @@ class Keeper:
         if self._token_lists is not None:
             self._token_lists.changed = watches.list_changed
         self._watching = WatchTasks(watches, ledger.subscribe, watching)
-        watch_desk = WatchDesk(watches, self._judging.desk.rights_of)
+        judging = self._judging
         return (
             Service(STATUS, StatusServicer(lambda: desk).handlers()),
-            Service(STATUS, WatchServicer(lambda: watch_desk).handlers()),
+            Service(STATUS, WatchServicer(lambda: WatchDesk(watches, judging.desk.rights_of)).handlers()),
         )
 
     async def start(self) -> None:
@@ -166,7 +171,13 @@ class Keeper:
         ledger = self.ledger
         if self._status.http_listen is not None:
             self._plain_edge = PlainEdge(
-                self._config, ledger, self._signer, answered=self._answered, failed=self._failed
+                self._config,
+                ledger,
+                self._signer,
+                enrolled=self._is_enrolled_name,
+                vouched_for=self._vouched_for,
+                answered=self._answered,
+                failed=self._failed,
             )
             self.http_port = await self._plain_edge.start()
         if self._watching is not None:
@@ -179,6 +190,16 @@ class Keeper:
             *(follower.run() for follower in self._token_list_followers()),
         ]
         self._tasks = [asyncio.create_task(one) for one in work]
+
+    def read_tls(self) -> None:
+        """Raise StartRefused if the TLS files of the edge for plain lists cannot be used now."""
+        if self._plain_edge is not None:
+            self._plain_edge.read_tls()
+
+    def renew_tls(self) -> None:
+        """Show the certificate that the files hold now."""
+        if self._plain_edge is not None:
+            self._plain_edge.renew_tls()
 
     def trust_changed(self) -> None:
         """Let watched codes be judged anew: a key or a code may have been revoked."""
@@ -206,8 +227,29 @@ class Keeper:
                 kept.close()
 
     def _is_enrolled(self, caller: Caller) -> bool:
-        """Tell whether a caller may read lists: by her certificate's name; on this machine, in development, anybody."""
+        """Tell whether a caller may read lists.
+
+        By her grant, where there is a registry; else by her certificate's name; in development, from this machine, any.
+        """
+        if self._judging.loaded.callers.grants is not None:
+            return bool((self._judging.desk.rights_of(caller).calls or READS_OF_LISTS) & READS_OF_LISTS)
         return caller.kind is not CallerKind.TLS_PEER or caller.caller_id in self._enrolled
+
+    def _is_enrolled_name(self, name: str) -> bool:
+        """Tell the same of whoever reads plain lists, by the name that TLS and her domain's authorities vouch for."""
+        admission = self._judging.admission
+        if self._judging.loaded.callers.grants is None:
+            return name in self._plain_readers
+        if name == LOOPBACK and self._config.grpc.tls is None:
+            return self._is_enrolled(DEV_LOOPBACK)
+        domain = domain_of(name)
+        vouched_by = frozenset(() if domain is None else (domain,))
+        caller = Caller(CallerId(name), CallerKind.TLS_PEER, vouched_by)
+        return admission.rights_of(caller).allow_call(SNAPSHOTS)
+
+    def _vouched_for(self, name: str, certificate: bytes) -> bool:
+        roots = self._judging.admission.roots
+        return roots is None or bool(roots.vouching_for_leaf(name, certificate, now()))
 
     def _gateway_followers(self) -> list[GatewayFollower]:
         watch = FollowWatch(self._metrics.following, self._log, self._clock)

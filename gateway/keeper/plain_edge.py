@@ -6,7 +6,7 @@ Source: IETF Token Status List, sections 5.1, 8 and 13.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from gateway.loading import StartRefused
 from gateway.publishing.ledger import Ledger
 from gateway.values import Instant, IssuerId
 from gateway.web.peers import LOOPBACK, TlsUnusable, mutual_tls
-from gateway.web.server import Answered, Failed, HttpServer
+from gateway.web.server import Answered, Failed, HttpServer, VouchedFor
 from gateway.web.status_lists import StatusListPages
 from gateway.web.token_files import Made, TokenFiles
 from keys.signer import Signer
@@ -42,8 +42,22 @@ _PIECE: Final = 1 << 20
 class PlainEdge:
     """Serves all lists of a ledger. Make, start and stop it in the same event loop."""
 
-    def __init__(self, config: Config, ledger: Ledger, signer: Signer, *, answered: Answered, failed: Failed) -> None:
-        """Take what is served and who signs. Raises: StartRefused if the TLS files cannot be used."""
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        signer: Signer,
+        *,
+        enrolled: Callable[[str], bool],
+        vouched_for: VouchedFor | None = None,
+        answered: Answered,
+        failed: Failed,
+    ) -> None:
+        """Take what is served, who signs, and who may have it: `enrolled` by name, if `vouched_for` says it is hers.
+
+        Raises: StartRefused if the TLS files cannot be used.
+        """
+        self._config = config
         if config.status is None or config.status.http_listen is None:
             raise ValueError("no status.http_listen")
         self._listen = config.status.http_listen
@@ -56,11 +70,11 @@ class PlainEdge:
         pages = StatusListPages(
             lists=ledger.heads,
             tokens=self._tokens,
-            enrolled=enrolled(config),
+            enrolled=enrolled,
             base=config.status.http_base or f"https://{self._listen}",
             ttl_s=TTL_S,
         )
-        self._server = HttpServer(pages, answered=answered, failed=failed)
+        self._server = HttpServer(pages, answered=answered, failed=failed, vouched_for=vouched_for)
 
     async def start(self) -> int:
         """Listen, and return the port. Raises: StartRefused if the address cannot be had."""
@@ -69,6 +83,21 @@ class PlainEdge:
         except OSError as refused:
             why = refused.strerror or "cannot listen"
             raise StartRefused("status", "status.http_listen", str(self._listen), why) from None
+
+    def read_tls(self) -> None:
+        """Raise StartRefused if the TLS files cannot be used now."""
+        _tls(self._config)
+
+    def renew_tls(self) -> None:
+        """Show the certificate that the files hold now, from the next hand-shake on.
+
+        Authorities are added, not taken away: where domains have their own, those decide who is somebody.
+        """
+        tls, files = self._tls, self._config.grpc.tls
+        if tls is not None and files is not None:
+            tls.load_cert_chain(files.certificate_file, files.key_file, password="")
+            for authorities in (files.client_ca_file, *self._config.callers.authorities.values()):
+                tls.load_verify_locations(authorities)
 
     async def stop(self) -> None:
         """Stop listening; end what is being made."""
@@ -98,13 +127,11 @@ class PlainEdge:
         path.write_bytes(token)
 
 
-def enrolled(config: Config) -> Callable[[str], bool]:
-    """Return who may have lists: by name of certificate; in plaintext development, this machine."""
+def plain_readers(config: Config) -> frozenset[str]:
+    """Return who may have lists where no registry says it: by name of certificate; in plaintext, this machine."""
     status = config.status
-    names: Collection[str] = frozenset() if status is None else frozenset(status.enrolled)
-    if config.grpc.insecure_plaintext_on_loopback:
-        names = {*names, LOOPBACK}
-    return lambda name: name in names
+    names: frozenset[str] = frozenset() if status is None else frozenset(status.enrolled)
+    return names | {LOOPBACK} if config.grpc.insecure_plaintext_on_loopback else names
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -118,6 +145,11 @@ def _tls(config: Config) -> ssl.SSLContext | None:
     if tls is None:
         return None
     try:
-        return mutual_tls(tls.certificate_file, tls.key_file, tls.client_ca_file)
+        context = mutual_tls(tls.certificate_file, tls.key_file, tls.client_ca_file)
+        for authorities in config.callers.authorities.values():
+            context.load_verify_locations(authorities)
+    except OSError as unusable:
+        raise StartRefused("status", "callers.roots", "", unusable.strerror or "cannot be used") from None
     except TlsUnusable as unusable:
         raise StartRefused("status", "grpc.tls", "", str(unusable)) from None
+    return context

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from gateway.errors import CallerRefused, RefusalReason
+from gateway.errors import CallerRefused, RateLimited, RefusalReason
 from gateway.rpc import callers, time_left
 from gateway.rpc.admission import Admission, anybody
 from gateway.rpc.errors import Draining, OutOfTime, RequestTooLarge
@@ -27,7 +27,7 @@ from gateway.rpc.methods import MethodRow
 from gateway.rpc.observer import Observer
 from gateway.rpc.running import RunningCalls
 from gateway.rpc.settings import GrpcSettings
-from gateway.rpc.status import code_of, grpc_status_of
+from gateway.rpc.status import code_of, grpc_status_of, row_of
 from gateway.rpc.step import Step, refuse
 from gateway.values import Caller, CallerKind
 
@@ -66,6 +66,8 @@ class ErrorShield(Step):
                     failure = error
                 if code_of(failure) is grpc.StatusCode.INTERNAL:
                     observer.rpc_failed(method, failure)
+                if isinstance(failure, CallerRefused | RateLimited):
+                    observer.caller_refused(method, row_of(failure).reason)
                 ending = refuse(request, context, grpc_status_of(failure))
                 del request, context, failure  # see `refuse`: what it raises must not hold them
                 return await ending

@@ -61,9 +61,10 @@ METHODS: Final[Mapping[str, MethodRow]] = MappingProxyType(
 )
 """Full name on the wire -> what it demands."""
 
-READS_OF_LISTS: Final = frozenset(
-    {f"/{STATUS}/ListStatusLists", f"/{STATUS}/StreamSnapshot", f"/{STATUS}/StreamChanges"}
-)
+SNAPSHOTS: Final = f"/{STATUS}/StreamSnapshot"
+"""Who may call this has whole lists: also as plain ones over HTTPS."""
+
+READS_OF_LISTS: Final = frozenset({f"/{STATUS}/ListStatusLists", SNAPSHOTS, f"/{STATUS}/StreamChanges"})
 """What who is enrolled for lists may call."""
 
 

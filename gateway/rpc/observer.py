@@ -29,6 +29,10 @@ class Observer(Protocol):
         """Take note that the call ended with `code`, `seconds` after its start."""
         ...
 
+    def caller_refused(self, method: str, reason: str) -> None:
+        """Take note that a caller was turned away, for a reason of our own words."""
+        ...
+
     def rpc_failed(self, method: str, failure: Exception) -> None:
         """Take note of a bug: the call ends in INTERNAL. Of `failure` only the type and the frames may be told on."""
         ...
@@ -47,6 +51,9 @@ class NobodyObserves:
         """See Observer."""
 
     def rpc_ended(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
+        """See Observer."""
+
+    def caller_refused(self, method: str, reason: str) -> None:
         """See Observer."""
 
     def rpc_failed(self, method: str, failure: Exception) -> None:

@@ -6,6 +6,7 @@
 - `verdicts.py`   verifications by issuer, format, measure and reason
 - `rpc.py`        the grpc_server_* metrics
 - `provinces.py`  questions to the provinces, breakers, fall-backs
+- `callers.py`    callers who were turned away
 - `conversion.py`  converted codes, looks at their originals; fills the seam of gateway/conversion
 - `receipts.py`   receipts and signatures under them
 - `status.py`     batches and lists of live status; fills the seam of gateway/publishing

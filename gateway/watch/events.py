@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Severity = Literal["debug", "info", "warning", "error"]
-Part = Literal["config", "trust", "policy", "provinces", "lists", "signer", "conversion", "status", "grpc", "http"]
+Part = Literal[
+    "config", "trust", "policy", "provinces", "lists", "callers", "signer", "conversion", "status", "grpc", "http"
+]
 
 Frames = tuple[str, ...]
 """Our own places in a traceback, innermost last: ``module:function:line``."""
@@ -81,6 +83,19 @@ class ListsLoaded(Event):
 
     name = "lists_loaded"
     lists: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallersLoaded(Event):
+    """It is known who may ask what: rows of the registry, domains with authorities of their own.
+
+    `everyone` tells that there is no registry: whoever gets in may ask.
+    """
+
+    name = "callers_loaded"
+    callers: int
+    domains: int
+    everyone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +449,7 @@ EVENTS: dict[str, type[Event]] = {
         PolicyLoaded,
         ProvincesLoaded,
         ListsLoaded,
+        CallersLoaded,
         SignerLoaded,
         Serving,
         ReadinessChanged,

@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.values import Instant
 
+from .callers import CallerMetrics
 from .conversion import ConversionMetrics
 from .following import FollowMetrics, WatchMetrics
 from .lists import ListMetrics
@@ -58,6 +59,7 @@ class Metrics:
         self.lists = ListMetrics(clock)
         self.registry.register(self.lists)
         self.provinces = ProvinceMetrics(self.registry)
+        self.callers = CallerMetrics(self.registry)
         self.conversions = ConversionMetrics(self.registry)
         self.receipts = ReceiptMetrics(self.registry)
         self.status = StatusMetrics(self.registry, clock)

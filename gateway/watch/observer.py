@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from .callers import CallerMetrics
 from .events import BreakerClosed, BreakerOpened, ConnectorFailed, CredentialsRefused, RpcFailed
 from .logs import EventLog, exception_name, own_frames
 from .provinces import ANSWERED, NOT_PUT, REFUSED, ProvinceMetrics
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 class RpcObserver:
     """Told of every call by gateway/rpc (its `Observer`)."""
 
-    __slots__ = ("_log", "_series")
+    __slots__ = ("_log", "_refused", "_series")
 
-    def __init__(self, metrics: RpcMetrics, log: EventLog) -> None:
+    def __init__(self, metrics: RpcMetrics, callers: CallerMetrics, log: EventLog) -> None:
         self._series = metrics.of
+        self._refused = callers.refused
         self._log = log
 
     def rpc_started(self, method: str) -> None:
@@ -42,6 +44,10 @@ class RpcObserver:
         series = self._series(method)
         series.handled[code.value[0]].inc()
         series.seconds.observe(seconds)
+
+    def caller_refused(self, method: str, reason: str) -> None:  # noqa: ARG002 by reason is enough
+        """Count a caller who was turned away."""
+        self._refused(reason)
 
     def rpc_failed(self, method: str, failure: Exception) -> None:
         """Tell of a fault of ours: the type and our own frames, never the text, which may quote a request."""

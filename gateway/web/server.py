@@ -50,6 +50,8 @@ SECURITY_HEADERS: Final = {
 Answered = Callable[[str, str, int, float], None]
 """Told of each answer: method (GET, HEAD or other), page, status, seconds."""
 
+VouchedFor = Callable[[str, bytes], bool]
+"""Tells whether a name is that of whoever showed a certificate."""
 Failed = Callable[[BaseException], None]
 """Told of a fault of ours; the caller only learns that there was one."""
 
@@ -97,8 +99,12 @@ class _Connection(web.RequestHandler):
 class HttpServer:
     """Serves `pages` on one address, or on one socket of the machine's own."""
 
-    def __init__(self, pages: Answers, *, answered: Answered, failed: Failed) -> None:
+    def __init__(
+        self, pages: Answers, *, answered: Answered, failed: Failed, vouched_for: VouchedFor | None = None
+    ) -> None:
+        """Take what is served. Over TLS, who is not `vouched_for`, by name and certificate (DER), is nobody."""
         self._pages = pages
+        self._vouched_for = vouched_for
         self._answered = answered
         self._failed = failed
         self._runner: web.ServerRunner | None = None
@@ -145,7 +151,7 @@ class HttpServer:
                 if_none_match=request.headers.get("If-None-Match", ""),
                 has_body=request.body_exists,
                 query=request.query_string,
-                caller=_caller(request.transport),
+                caller=_caller(request.transport, self._vouched_for),
             )
             answer = await self._pages.answer(question)
         except Exception as exc:  # noqa: BLE001 the edge: whatever it is, its text must not get out
@@ -179,11 +185,15 @@ async def _sent(request: web.BaseRequest, answer: Answer, file: BinaryIO) -> web
     return found
 
 
-def _caller(transport: asyncio.Transport | None) -> str:
+def _caller(transport: asyncio.Transport | None, vouched_for: VouchedFor | None) -> str:
     if transport is None:
         return NOBODY
     tell = transport.get_extra_info
-    return caller_of(tell("peercert"), tell("peername"), encrypted=tell("ssl_object") is not None)
+    tls = tell("ssl_object")
+    name = caller_of(tell("peercert"), tell("peername"), encrypted=tls is not None)
+    if tls is None or vouched_for is None or not name:
+        return name
+    return name if vouched_for(name, tls.getpeercert(binary_form=True) or b"") else NOBODY
 
 
 class _TlsSite(web.TCPSite):

@@ -59,6 +59,7 @@ class Site:
             http = { listen = "127.0.0.1:0" }
             trust = { lists = ["trust.json"] }
             policy = { directory = "policy" }
+            callers = { insecure_everyone_may_ask = true }
             disclosure = { max_profile = "STAFF" }
             receipts = { signer = "file:receipts.key.pem", issuer = "https://gateway.test" }
             log = { level = "debug" }

@@ -25,6 +25,8 @@ insecure_plaintext_on_loopback = true
 lists = ["trust.json"]
 [policy]
 directory = "policy"
+[callers]
+insecure_everyone_may_ask = true
 [disclosure]
 max_profile = "GATE"
 [receipts]
@@ -111,7 +113,7 @@ def test_nothing_that_trust_rests_on_has_a_default(file: Path, missing: str) -> 
     assert refused(file) == {missing: "is required and has no default"}
 
 
-@pytest.mark.parametrize("section", ["service", "grpc", "trust", "policy", "disclosure", "receipts"])
+@pytest.mark.parametrize("section", ["service", "grpc", "trust", "policy", "callers", "disclosure", "receipts"])
 def test_a_missing_section_is_named(file: Path, section: str) -> None:
     file.write_text(re.sub(rf"\[{section}\]\n([^\[\n]*\n|[^\n]*=[^\n]*\n)+", "", MINIMAL))
     assert set(refused(file)) == {section}
@@ -119,7 +121,7 @@ def test_a_missing_section_is_named(file: Path, section: str) -> None:
 
 def test_all_problems_are_told_at_once(file: Path) -> None:
     file.write_text("[service]\nenvironment='test'\n[grpc]\ninsecure_plaintext_on_loopback=true\n[trust]\nlists=[]\n")
-    assert set(refused(file)) == {"trust.lists", "policy", "disclosure", "receipts"}
+    assert set(refused(file)) == {"trust.lists", "policy", "callers", "disclosure", "receipts"}
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,10 @@ def test_unknown_keys_are_refused_with_their_path(file: Path, setting: str, wher
         ("grpc.grace_s=nan", "grpc.grace_s"),
         ("grpc.lame_duck_s=301", "grpc.lame_duck_s"),
         ("trust.lists=[]", "trust.lists"),
+        ("callers.insecure_everyone_may_ask=false", "callers"),
+        ("callers.registry=callers.toml", "callers"),
+        ('callers.roots={"ZJ.example"="a.pem"}', "callers.roots.ZJ.example.[key]"),
+        ('callers.roots={"zj.example"="a.pem"}', "configuration"),
         ("disclosure.max_profile=ALL", "disclosure.max_profile"),
         ("receipts.signer=/etc/key.pem", "receipts.signer"),
         ("receipts.issuer=", "receipts.issuer"),
@@ -171,6 +177,34 @@ def test_plaintext_and_tls_exclude_each_other(file: Path) -> None:
     assert config.grpc.tls.key_file == file.parent / "key.pem"
 
 
+TLS = [
+    *(f"grpc.tls.{name}_file={name}.pem" for name in ("certificate", "key", "client_ca")),
+    "grpc.insecure_plaintext_on_loopback=false",
+]
+REGISTRY = ["callers.registry=callers.toml", "callers.insecure_everyone_may_ask=false"]
+ROOTS = ['callers.roots={"zj.example"="zj.pem"}']
+
+
+def test_everyone_may_ask_in_a_test_only(file: Path) -> None:
+    assert "insecure_everyone_may_ask" in refused(file, *TLS, "service.environment=production")["configuration"]
+    config = load(file, [*TLS, *REGISTRY, *ROOTS, "service.environment=production"])
+    assert config.callers.registry == file.parent / "callers.toml"
+    assert config.callers.roots == {"zj.example": file.parent / "zj.pem"}
+
+
+def test_over_tls_a_registry_needs_the_authorities_of_its_domains(file: Path) -> None:
+    assert "callers.roots is required" in refused(file, *TLS, *REGISTRY)["configuration"]
+    assert "needs [grpc.tls]" in refused(file, *REGISTRY, *ROOTS)["configuration"]
+    assert load(file, REGISTRY).callers.roots is None
+
+
+def test_beside_authorities_of_domains_only_ids_that_name_theirs_are_enrolled(file: Path) -> None:
+    status = ["status.directory=s", "status.signer=file:k.pem", "status.issuer=https://gw.example"]
+    given = [*TLS, *REGISTRY, *ROOTS, *status]
+    assert "status.enrolled" in refused(file, *given, 'status.enrolled=["gw.zj.example"]')["configuration"]
+    assert load(file, [*given, 'status.enrolled=["spiffe://zj.example/gateway/330000/a"]']).status is not None
+
+
 def test_tls_needs_all_three_files(file: Path) -> None:
     found = refused(file, "grpc.tls.certificate_file=a.pem", "grpc.insecure_plaintext_on_loopback=false")
     assert set(found) == {"grpc.tls.key_file", "grpc.tls.client_ca_file"}
@@ -179,6 +213,7 @@ def test_tls_needs_all_three_files(file: Path) -> None:
 def test_reflection_is_refused_in_production(file: Path) -> None:
     tls = [f"grpc.tls.{name}_file={name}.pem" for name in ("certificate", "key", "client_ca")]
     settings = [*tls, "grpc.insecure_plaintext_on_loopback=false", "service.environment=production"]
+    settings += [*REGISTRY, *ROOTS]
     assert load(file, settings).grpc.reflection is False
     assert set(refused(file, *settings, "grpc.reflection=true")) == {"configuration"}
 

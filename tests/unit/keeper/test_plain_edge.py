@@ -10,10 +10,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.config import load
+from gateway.config import Config, load
 from gateway.formats import status_list_jwt
 from gateway.formats.status_list import unpacked
-from gateway.keeper.plain_edge import LIFETIME_S, TTL_S, PlainEdge, enrolled
+from gateway.keeper.plain_edge import LIFETIME_S, TTL_S, PlainEdge, plain_readers
 from gateway.loading import StartRefused
 from gateway.status import words
 from gateway.web.peers import LOOPBACK
@@ -68,7 +68,14 @@ async def world(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
     await house.submit(zhejiang.change({words.GREEN: range(100), words.RED: [500]}, clock()))
     signer, failures = generate_dev_key(tmp_path / "status.key.pem"), list[BaseException]()
     config = load(configured(tmp_path))
-    edge = PlainEdge(config, house.ledger, signer, answered=lambda *_: None, failed=failures.append)
+    edge = PlainEdge(
+        config,
+        house.ledger,
+        signer,
+        enrolled=plain_readers(config).__contains__,
+        answered=lambda *_: None,
+        failed=failures.append,
+    )
     found = World(house, zhejiang, edge, signer, failures=failures)
     found.port = await edge.start()
     yield found
@@ -109,21 +116,32 @@ async def test_a_list_that_was_closed_is_gone(world: World, clock: FakeClock) ->
 
 
 def test_who_may_have_lists(tmp_path: Path) -> None:
-    plain = enrolled(load(configured(tmp_path)))
-    assert [plain(name) for name in ("gw.hi.example", LOOPBACK, "gw.nobody.example", "")] == [True, True, False, False]
+    plain = plain_readers(load(configured(tmp_path)))
+    assert [name in plain for name in ("gw.hi.example", LOOPBACK, "gw.nobody.example", "")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     with_tls = MINIMAL.replace("insecure_plaintext_on_loopback = true\n", TLS)
-    strict = enrolled(load(configured(tmp_path, with_tls + STATUS)))
-    assert [strict(name) for name in ("gw.hi.example", LOOPBACK)] == [True, False]
-    nobody = enrolled(load(configured(tmp_path, with_tls)))
-    assert not nobody("gw.hi.example")
+    strict = plain_readers(load(configured(tmp_path, with_tls + STATUS)))
+    assert [name in strict for name in ("gw.hi.example", LOOPBACK)] == [True, False]
+    nobody = plain_readers(load(configured(tmp_path, with_tls)))
+    assert "gw.hi.example" not in nobody
+
+
+def edge_of(world: World, config: Config) -> PlainEdge:
+    return PlainEdge(
+        config, world.house.ledger, world.signer, enrolled=bool, answered=lambda *_: None, failed=lambda _: None
+    )
 
 
 async def test_without_its_tls_files_or_its_address_it_does_not_start(world: World, tmp_path: Path) -> None:
     config = load(configured(tmp_path, MINIMAL.replace("insecure_plaintext_on_loopback = true\n", TLS) + STATUS))
     with pytest.raises(StartRefused):
-        PlainEdge(config, world.house.ledger, world.signer, answered=lambda *_: None, failed=lambda _: None)
+        edge_of(world, config)
     taken = load(configured(tmp_path, MINIMAL + STATUS.replace(":0", f":{world.port}")))
-    other = PlainEdge(taken, world.house.ledger, world.signer, answered=lambda *_: None, failed=lambda _: None)
+    other = edge_of(world, taken)
     with pytest.raises(StartRefused):
         await other.start()
     await other.stop()
