@@ -189,7 +189,8 @@ def claim_of(device: int, inode: int) -> bytes:
     """Return what stands in the header of a file whose shown number and words this boot of this machine wrote.
 
     Restored, copied or left from before a power cut, a file bears another one. NO_CLAIM if the machine does not say
-    which boot it is: then a writer takes no file for its own boot's.
+    which boot it is: then a writer takes no file for its own boot's, and readers believe none. What a power cut left
+    may read zeros, which are green, under a header that says that it is shown.
     """
     try:
         boot = _BOOT_ID.read_bytes().strip()

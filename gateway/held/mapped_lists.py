@@ -22,6 +22,7 @@ from gateway.held.layout import (
     GENERATION_BYTES,
     GENERATION_FILE,
     HEADER_BYTES,
+    NO_CLAIM,
     NUMBER,
     OBSERVED,
     SUFFIX,
@@ -209,8 +210,9 @@ class MappedLists:
 
 
 def _believed(held: _Mapped) -> bool:
-    """Tell whether this boot's writer has taken the file."""
-    return held.claim == claim_of(held.device, held.inode)
+    """Tell whether this boot's writer has taken the file. Where nobody can tell which boot it is, none is believed."""
+    claim = claim_of(held.device, held.inode)
+    return claim != NO_CLAIM and held.claim == claim
 
 
 def _file_at(path: Path) -> tuple[int, int] | None:
