@@ -161,6 +161,17 @@ class ListFiles:
         held.close()
         self._sync_folder()
 
+    def put_aside(self, name: ListName) -> None:
+        """Read a list no more, but keep its file under the name of a broken one. Raises: OSError."""
+        held = self._lists.pop(name, None)
+        if held is None:
+            return
+        held.hide()
+        held.path.rename(held.path.with_suffix(BROKEN_SUFFIX))
+        self._bump()
+        held.close()
+        self._sync_folder()
+
     def close(self) -> None:
         """Let go of all files and of the folder."""
         for held in self._lists.values():

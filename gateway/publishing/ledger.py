@@ -107,7 +107,8 @@ class Ledger:
     async def recover(self) -> None:
         """Open the files, and write what the log holds above their checkpoints. If it fails it may be called again.
 
-        A file without a row in the log is removed: it can be had again from whoever has the list.
+        A file without a row in the log is put aside and kept: if the log is the wrong one, the file is the only copy of
+        what the right one has forgotten.
 
         Raises: StoreDegraded.
         """
@@ -118,7 +119,7 @@ class Ledger:
         known = {row.name for row in rows}
         for name in [name for name in self._found if name not in known]:
             means.observer.list_set_aside(name, SetAside.NOT_IN_LOG)
-            await means.with_files(lambda name=name: means.files.drop(name))  # type: ignore[misc]
+            await means.with_files(lambda name=name: means.files.put_aside(name))  # type: ignore[misc]
             del self._found[name]
         for row in rows:
             if row.name in self._lanes:

@@ -187,13 +187,33 @@ async def test_what_was_restored_goes_on_to_its_next_checkpoint(house: House) ->
     assert file.checkpointed == 5
 
 
-async def test_a_file_that_the_log_does_not_know_is_removed(house: House) -> None:
+async def test_a_file_that_the_log_does_not_know_is_put_aside(house: House) -> None:
     foreign = ListName(IssuerId("nobody"), "https://nobody.example/1")
     house.files.create(foreign, 64).show(1, Instant(1.0))
     house = await house.crash_and_start()
     assert house.told.aside == [(foreign, SetAside.NOT_IN_LOG)]
     assert house.ledger.heads() == ()
     assert list(house.folder.glob("*.list")) == []
+    assert len(list(house.folder.glob("*.broken"))) == 1
+
+
+async def test_a_start_on_the_wrong_log_loses_no_list(house: House) -> None:
+    """An empty database was configured by mistake, and the right one has forgotten the list's first batches."""
+    zhejiang = await published(house)
+    await house.ledger.checkpoint()
+    right = house.log
+    assert isinstance(right, MemoryLog)
+    await right.prune(zhejiang.name, zhejiang.number - 1, Instant(house.clock() + 1))
+    house.log = MemoryLog()
+    house = await house.crash_and_start()
+    assert house.look(zhejiang, 9) is None
+    (kept,) = house.folder.glob("*.broken")
+    kept.rename(kept.with_suffix(".list"))
+    house.log = right
+    house = await house.crash_and_start()
+    assert house.ledger.missing() == ()
+    assert house.workers_read(zhejiang) == zhejiang.held
+    assert house.look(zhejiang, 9) is CodeState.YELLOW
 
 
 async def test_a_file_that_is_gone_is_made_anew_from_the_log(house: House) -> None:
