@@ -112,25 +112,29 @@ def kind_of(gateway: int, process: str) -> str:
 class Killer:
     """Kills at random instants, and starts whole gateways anew."""
 
-    def __init__(self, gateways: Sequence[KillableGateway], random: Random, drill: Drill, every_s: float) -> None:
+    def __init__(
+        self,
+        gateways: Sequence[KillableGateway],
+        random: Random,
+        drill: Drill,
+        every_s: float,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """`group` is told if a gateway does not come back."""
         self._gateways = gateways
         self._random = random
         self._drill = drill
         self._every_s = every_s
-        self._starting: set[asyncio.Task[None]] = set()
+        self._group = group
 
     async def kill(self, victims: Iterable[Victim]) -> None:
-        """Kill one after another, then wait until all is ready again. Raises: NotStarted, TimeoutError."""
+        """Kill one after another, then wait until all is ready again. Raises: TimeoutError."""
         for number, process in victims:
             await asyncio.sleep(self._random.uniform(0, 2 * self._every_s))
             async with asyncio.timeout(PATIENCE_S):
                 while not self._kill(number, process):  # noqa: ASYNC110 a drill, on wall time
                     await asyncio.sleep(0.05)
-            for task in [task for task in self._starting if task.done()]:
-                self._starting.discard(task)
-                await task
         async with asyncio.timeout(PATIENCE_S):
-            await asyncio.gather(*self._starting)
             while any(gateway.restarting for gateway in self._gateways):  # noqa: ASYNC110 a drill, on wall time
                 await asyncio.sleep(0.05)
 
@@ -142,7 +146,7 @@ class Killer:
         kind = kind_of(number, process)
         self._drill.killed[kind] = self._drill.killed.get(kind, 0) + 1
         if process == WHOLE:
-            self._starting.add(asyncio.create_task(gateway.start_again()))
+            self._group.create_task(gateway.start_again())
         return True
 
 
@@ -204,7 +208,7 @@ async def run(
                 group.create_task(_again_and_again(check.once, CHECK_S, quiet))
             for asker in askers:
                 group.create_task(_again_and_again(asker.once, ASK_S, quiet))
-            await Killer(gateways, Random(seed), drill, every_s).kill(victims)
+            await Killer(gateways, Random(seed), drill, every_s, group).kill(victims)
             stop.set()
             await asyncio.wait_for(asyncio.gather(*publishing), PATIENCE_S)
             quiet.set()

@@ -120,8 +120,8 @@ class KillableGateway:
         self._hearing = asyncio.create_task(self._hear(self._process))
         serving = asyncio.create_task(self._serving.wait())
         await asyncio.wait({serving, self._hearing}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-        serving.cancel()
-        if not self._serving.is_set():
+        if not serving.done():  # it may have been killed since: that is told by whoever starts it again
+            serving.cancel()
             raise NotStarted(f"gateway {self.number}: {dict(self.complaints)}, last told: {self._last!r}")
 
     def kill(self, process: str, random: random.Random) -> bool:
@@ -131,7 +131,7 @@ class KillableGateway:
         found = dict(self._children())
         if process != WHOLE and process not in found:
             return False
-        victims = [found[process]] if process != WHOLE else [*found.values(), self._process.pid]
+        victims = [found[process]] if process != WHOLE else [*self._child_ids(), self._process.pid]
         random.shuffle(victims)
         before = self._killed.get(process)
         if process == WHOLE:
@@ -173,18 +173,24 @@ class KillableGateway:
         await self._hearing
         return status
 
+    def _child_ids(self) -> list[int]:
+        """Return the id of each process that its supervisor has now, also of those that just start."""
+        pid = 0 if self._process is None else self._process.pid
+        try:
+            return [
+                int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+            ]
+        except OSError:
+            return []
+
     def _children(self) -> Iterator[tuple[str, int]]:
-        """Yield name and id of each process that its supervisor has now, also of those that just start."""
-        if self._process is None:
-            return
-        pid = self._process.pid
-        with suppress(OSError):
-            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
-                with suppress(OSError, ValueError):
-                    words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-                    role = words[words.index(b"--role") + 1].decode()
-                    number = words[words.index(b"--number") + 1].decode()
-                    yield role if role == KEEPER else f"{role}-{number}", int(child)
+        """Yield name and id of each of them that says by its command what it is for."""
+        for child in self._child_ids():
+            with suppress(OSError, ValueError):
+                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                role = words[words.index(b"--role") + 1].decode()
+                number = words[words.index(b"--number") + 1].decode()
+                yield role if role == KEEPER else f"{role}-{number}", child
 
     async def _hear(self, process: asyncio.subprocess.Process) -> None:
         """Take note of what the gateway tells, until its last process has ended."""
