@@ -132,7 +132,7 @@ class HeldList:
         """Become what the log's row says, after a start; `file` is what was found. If it fails it may be called again.
 
         1. a closed list needs no file
-        2. a file that fits goes on from its checkpoint; one that does not is not used
+        2. a file that fits goes on from its checkpoint; one that does not is put aside: it may be the log that is wrong
         3. without one, and with all of the log, it begins anew
         4. else it is not whole
         5. what the log has above is written
@@ -156,7 +156,9 @@ class HeldList:
             self._seen = self.file.reached
         if misfit is not None:
             means.observer.list_set_aside(self.name, misfit)
-            await self.drop()
+            async with self._disk:
+                self.file = None
+                await means.with_files(lambda: means.files.put_aside(self.name))
         # 3
         if self.file is None and not row.base:
             await self.make_file(row.capacity, self._seen)

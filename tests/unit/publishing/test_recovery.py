@@ -197,14 +197,18 @@ async def test_a_file_that_the_log_does_not_know_is_put_aside(house: House) -> N
     assert len(list(house.folder.glob("*.broken"))) == 1
 
 
-async def test_a_start_on_the_wrong_log_loses_no_list(house: House) -> None:
-    """An empty database was configured by mistake, and the right one has forgotten the list's first batches."""
+@pytest.mark.parametrize("wrong", ["empty", "older"])
+async def test_a_start_on_the_wrong_log_loses_no_list(house: House, wrong: str) -> None:
+    """Another database was configured by mistake, and the right one has forgotten the list's first batches."""
     zhejiang = await published(house)
     await house.ledger.checkpoint()
     right = house.log
     assert isinstance(right, MemoryLog)
     await right.prune(zhejiang.name, zhejiang.number - 1, Instant(house.clock() + 1))
-    house.log = MemoryLog()
+    house.log = other = MemoryLog()
+    if wrong == "older":
+        row = replace(right.shared.rows[zhejiang.name], base=2, last=2)
+        other.shared.rows, other.shared.batches = {zhejiang.name: row}, {zhejiang.name: []}
     house = await house.crash_and_start()
     assert house.look(zhejiang, 9) is None
     (kept,) = house.folder.glob("*.broken")
