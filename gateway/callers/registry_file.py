@@ -42,7 +42,7 @@ _DESCRIBING: Final = ("kind", "division", "class")
 _ROW_MEMBERS: Final = frozenset(
     {
         *("name", "domain", *_DESCRIBING, "calls", "purposes", "divisions", "profiles"),
-        *("calls_per_s", "calls_burst", "codes_per_s", "codes_burst", "note"),
+        *("calls_per_s", "calls_burst", "codes_per_s", "codes_burst"),
     }
 )
 _FOREIGN: Final = re.compile(r"[A-Z]{2}\Z")

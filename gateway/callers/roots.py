@@ -7,11 +7,11 @@ Rules:
 - A name without a domain is vouched for by every domain whose authorities signed it; the registry says whose counts.
 - A certificate is looked at once, then remembered by its SHA-256 until it, or one above it, expires; one that nobody
   vouches for for a minute.
-- Keys are those of the Web PKI profile: P-256, P-384, P-521, RSA from 2,048 bits. Revocation lists are not read: take
+- Keys are those of the Web PKI: P-256, P-384, P-521, RSA from 2,048 bits. Revocation lists are not read: take
   the authority away, or the row in the registry.
 
-Source: RFC 5280; X509-SVID, section 5; CA/Browser Forum profile as `cryptography.x509.verification` checks it, but that
-a subject alternative name may be missing.
+Source: RFC 5280, section 6, with the bounds of `cryptography.x509.verification`; X509-SVID, section 5. Of extensions
+only what that needs is asked for: authorities of agencies are often made without what the Web PKI asks of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway.values import Instant
 
@@ -118,7 +119,7 @@ class DomainRoots:
             verification.PolicyBuilder()
             .store(self._stores[domain])
             .time(datetime.fromtimestamp(at, UTC))
-            .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=_LEAF)
+            .extension_policies(ca_policy=_AUTHORITY, ee_policy=_LEAF)
             .build_client_verifier()
         )
         try:
@@ -128,8 +129,40 @@ class DomainRoots:
         return min(one.not_valid_after_utc for one in chain).timestamp()
 
 
-_LEAF: Final = verification.ExtensionPolicy.webpki_defaults_ee().may_be_present(
-    x509.SubjectAlternativeName, verification.Criticality.AGNOSTIC, None
+def _must_sign(_policy: verification.Policy, _certificate: x509.Certificate, found: x509.BasicConstraints) -> None:
+    if not found.ca:
+        raise ValueError("no authority")
+
+
+def _may_sign(_policy: verification.Policy, _certificate: x509.Certificate, found: x509.KeyUsage | None) -> None:
+    if found is not None and not found.key_cert_sign:
+        raise ValueError("may not sign certificates")
+
+
+def _must_not_sign(
+    _policy: verification.Policy, _certificate: x509.Certificate, found: x509.BasicConstraints | None
+) -> None:
+    if found is not None and found.ca:
+        raise ValueError("an authority is no caller")
+
+
+def _for_callers(
+    _policy: verification.Policy, _certificate: x509.Certificate, found: x509.ExtendedKeyUsage | None
+) -> None:
+    if found is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in found:
+        raise ValueError("not for callers")
+
+
+_EITHER: Final = verification.Criticality.AGNOSTIC
+_AUTHORITY: Final = (
+    verification.ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, _EITHER, _must_sign)
+    .may_be_present(x509.KeyUsage, _EITHER, _may_sign)
+)
+_LEAF: Final = (
+    verification.ExtensionPolicy.permit_all()
+    .may_be_present(x509.BasicConstraints, _EITHER, _must_not_sign)
+    .may_be_present(x509.ExtendedKeyUsage, _EITHER, _for_callers)
 )
 
 

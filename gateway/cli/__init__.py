@@ -12,6 +12,8 @@
 - `provinces.py`  provinces check | list | probe | schema: profiles (`provinces_ready.py`, `provinces_probe.py`)
 - `rules.py`      rules check | test: CertLogic rules
 - `lists.py`      lists sign | check: published lists
+- `callers.py`    callers check | show: the registry of callers
+- `dev_certs.py`  dev-certs: throw-away certificates
 - `status.py`     status lists | open | publish | close | watch: live status (`status_changes.py`, `status_watch.py`)
 - `db.py`         db migrate | check | copy: the store of signed batches (`db_check.py`)
 - `version.py`    version

@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "provinces": "gateway.cli.provinces:app",
     "rules": "gateway.cli.rules:app",
     "lists": "gateway.cli.lists:app",
+    "callers": "gateway.cli.callers:app",
+    "dev-certs": "gateway.cli.dev_certs:dev_certs",
     "status": "gateway.cli.status:app",
     "db": "gateway.cli.db:app",
     "version": "gateway.cli.version:version",
