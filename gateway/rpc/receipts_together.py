@@ -25,7 +25,7 @@ from gateway.rpc.desk import VerificationDesk, WritesReceipts
 from gateway.values import Caller, Instant, Purpose
 
 MOST: Final = 64
-"""Answers of a stream under one signature, which then costs each of them a microsecond; their paths take 200 bytes."""
+"""Answers of a stream under one signature: 2 us for each instead of 40, and a path of 192 bytes."""
 
 LATEST_S: Final = 0.5
 """Seconds that a stream's first unsigned receipt waits: a gate has seldom let the person go by then."""

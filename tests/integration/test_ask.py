@@ -18,7 +18,9 @@ from gateway.demo.home import DemoHome
 from gateway.demo.public import PublicCodes
 from gateway.demo.run import prepare
 from gateway.demo.samples import Sample
+from gateway.receipts.commitment import code_digest
 from gateway.watch.logs import EventLog
+from keys.strict import base64url_decode
 
 
 @pytest.fixture
@@ -50,6 +52,9 @@ async def test_staff_see_the_issuer_and_a_receipt_can_be_had(gateway: tuple[App,
     assert "https://guizhou.code.example" in said.output
     claims = jwt.decode(said.output.splitlines()[-1], options={"verify_signature": False})
     assert (claims["measure"], claims["state"]) == ("PASS", "GREEN")
+    salt = base64url_decode(said.output.splitlines()[-2].split()[1].rstrip(",").encode())
+    digest = base64url_decode(claims["code_digest"].encode())
+    assert digest == code_digest(green.code, salt)
 
 
 @pytest.mark.parametrize(

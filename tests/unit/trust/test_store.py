@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,19 @@ def test_a_reload_raises_the_epoch(file: Path) -> None:
     store.adopt(loaded)
     assert store.current.epoch == 2
     assert store.current is loaded.snapshot
+
+
+def test_the_editions_in_force_are_named_by_sequence_and_hash(file: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second.json"
+    second.write_bytes(document(sequence=7, issuer="https://second.example"))
+    store = TrustStore([second, file], Environment.TEST, at=AT)
+    assert store.held.versions == tuple(
+        f"{sequence}:{sha256(one.read_bytes()).hexdigest()}" for sequence, one in ((7, second), (1, file))
+    )
+    second.write_bytes(document(sequence=8, issuer="https://second.example"))
+    loaded = store.load(at=AT)
+    assert [one.partition(":")[0] for one in loaded.versions] == ["8", "1"]
+    assert store.held.versions[0].startswith("7:")
 
 
 def test_of_two_revocation_lists_for_a_key_the_newer_counts() -> None:
