@@ -268,7 +268,8 @@ def list_folders(status: StatusSection | None) -> tuple[Path, ...]:
 def budgets_of(config: Config) -> Budgets:
     """Return how old a list may be, by issuer and purpose.
 
-    Nobody looks after a list of converted codes whose writer has gone: it may be as old as their originals' word.
+    Nobody looks after a list of converted codes whose writer has gone: what it says last may be an original's word of
+    `recheck_s` ago, and is MANUAL, as everywhere, once that is `stale_after_s` old.
     """
     status, conversion = config.status, config.conversion
     if status is None:
@@ -277,7 +278,7 @@ def budgets_of(config: Config) -> Budgets:
     purposes: dict[Purpose, Budget] = {}
     both: dict[tuple[IssuerId, Purpose], Budget] = {}
     if conversion is not None:
-        longest = conversion.stale_after_s
+        longest = max(0.0, conversion.stale_after_s - conversion.recheck_s)
         issuers[IssuerId(conversion.issuer)] = Budget(min(status.fresh_s, longest), longest)
     for one in status.budgets:
         budget = Budget(one.fresh_s, one.budget_s)

@@ -8,7 +8,8 @@ Rules:
   and while nothing has been heard of it for too long, or only before the clock was set back; that is judged at each
   look-up, so that a task that has died lets nobody through.
 - Equal originals are found by a keyed digest, whose key lives as long as the process.
-- Bounded: by codes in all and of one original, bytes of originals, and originals of one province to be asked about.
+- Bounded: by codes in all and of one original, bytes of originals, and originals that can be looked at again in good
+  time, of one province if it must be asked: others read what a place says, and not how long nobody has looked.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ class Bindings:
         self._made = 0
         self._bytes = 0
         self._online: Counter[IssuerId] = Counter()
+        self._signed = 0
         self._waiting: dict[IssuerId | None, deque[Original]] = {}
 
     def __len__(self) -> int:
@@ -128,6 +130,8 @@ class Bindings:
             raise RegisterFull
         if original is None and online and self._online[issuer] >= self._settings.online_capacity:
             raise RegisterFull
+        if original is None and not online and self._signed >= self._settings.signed_capacity:
+            raise RegisterFull
         if original is None and self._bytes + len(code) > self._settings.capacity * BYTES_OF_ORIGINAL:
             raise RegisterFull
         pointer = self._register.give_out(state)
@@ -136,6 +140,7 @@ class Bindings:
             original = Original(Sealed(code), digest, issuer, division, online=online, heard_at=at, due=due)
             self._originals.setdefault(digest, {})[division] = original
             self._online[issuer] += online
+            self._signed += not online
             self._bytes += len(code)
             self._queue_of(original).append(original)
         place = Place(original, pointer, state, ends)
@@ -255,6 +260,8 @@ class Bindings:
                 del self._originals[original.digest]
             if original.online:
                 self._online[original.issuer] -= 1
+            else:
+                self._signed -= 1
             self._bytes -= len(original.code)
             original.code = _NOTHING
 

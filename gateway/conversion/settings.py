@@ -11,6 +11,10 @@ MAX_PER_ORIGINAL: Final = 64
 """Live codes made from one original for one division: nobody needs more, and each costs a place."""
 
 
+LOOKS_PER_S: Final = 1_000
+"""Signed originals that are looked at again in a second, beside everything else that a worker does."""
+
+
 class ConversionRefused(ValueError):
     """Conversion cannot be set up like this. The text is for the operator; it names an option."""
 
@@ -51,3 +55,8 @@ class ConversionSettings:
     def online_capacity(self) -> int:
         """Originals of one province that can be asked about again in good time; beyond, no code is made."""
         return max(1, int(self.questions_per_s * self.stale_after_s / 2))
+
+    @property
+    def signed_capacity(self) -> int:
+        """Signed originals that can be looked at again in good time; beyond, no code is made."""
+        return max(1, int(LOOKS_PER_S * self.stale_after_s / 2))
