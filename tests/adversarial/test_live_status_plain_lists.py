@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from gateway.changes import Listed
+from gateway.changes import Listed, ListName
 from gateway.follow.token_list_source import TakenTokenList
 from gateway.held.mapped_lists import MappedLists
 from gateway.keeper.token_list_files import TokenListFiles
@@ -55,3 +56,32 @@ async def test_a_list_that_is_over_is_not_shown_by_a_restart(tmp_path: Path, *, 
     files = TokenListFiles(tmp_path / "lists", [NAME], Instant(NOON + 60))
     assert look() is None
     files.close()
+
+
+async def test_a_list_that_cannot_be_let_lapse_now_is_let_lapse_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.site.token = token(exp=int(NOON) + 3)
+    bug, lapse = RuntimeError(), world.kept.lapse
+    naps: list[float] = []
+    done = asyncio.Event()
+
+    async def breaks(_: ListName) -> None:
+        monkeypatch.setattr(world.kept, "lapse", lapse)
+        raise bug
+
+    async def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        world.clock.advance(seconds)
+        if world.kept.words() is None:
+            done.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.kept, "lapse", breaks)
+    task = asyncio.create_task(world.follow(sleep=sleep).run())
+    async with asyncio.timeout(10):
+        await done.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert world.watched.bugs == [bug]
+    assert naps[:2] == [3.0, 7.0]  # and then it has lapsed

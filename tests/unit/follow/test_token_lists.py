@@ -443,35 +443,6 @@ async def test_a_list_lapses_on_time_and_is_not_fetched_more_often_for_it(world:
     assert len(world.site.requests) == 1
 
 
-async def test_a_list_that_cannot_be_let_lapse_now_is_let_lapse_later(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.site.token = token(exp=int(NOON) + 3)
-    bug, lapse = RuntimeError(), world.kept.lapse
-    naps: list[float] = []
-    done = asyncio.Event()
-
-    async def breaks(_: ListName) -> None:
-        monkeypatch.setattr(world.kept, "lapse", lapse)
-        raise bug
-
-    async def sleep(seconds: float) -> None:
-        naps.append(seconds)
-        world.clock.advance(seconds)
-        if world.kept.words() is None:
-            done.set()
-            await asyncio.Event().wait()
-
-    monkeypatch.setattr(world.kept, "lapse", breaks)
-    task = asyncio.create_task(world.follow(sleep=sleep).run())
-    async with asyncio.timeout(10):
-        await done.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert world.watched.bugs == [bug]
-    assert naps[:2] == [3.0, 7.0]  # and then it has lapsed
-
-
 @pytest.mark.parametrize(
     "address",
     [
