@@ -19,7 +19,7 @@ What is asked of it over HTTP at PATH (a Unix socket that it makes; web/server.p
 
 - /metrics in the form that the Accept header asks for, without a label `process`: the supervisor adds it.
 - /readyz, as web/pages.py answers it: asked each second, which is also how a process that hangs is told from one that
-  works. One that answers nothing for `silent_s` (rules.py) is killed and started again.
+  works. One that answers nothing for `silent_s` (settings.py) is killed and started again.
 - /.well-known/jwks.json, of workers.
 
 What it does at a signal:
