@@ -105,6 +105,9 @@ class StreamReceipts:
 
         Raises: NotReady if a signature cannot be had, which ends the stream.
         """
+        if payload is None and self._timer is None:  # nobody else writes: most streams ask for no receipts
+            await self._send(raw)
+            return
         async with self._writing:
             if self._timer is not None and self._timer.done():
                 await self._stop_timer()

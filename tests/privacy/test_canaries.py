@@ -149,11 +149,17 @@ def test_codes_do_not_come_out(site: Site) -> None:
         codes = planted(site)
         for code in codes:
             assert leaks(ask(gateway, question(code))) == []
-        batch = pb.VerifyCodesRequest(context=question(b"x").context, items=[pb.CodeItem(code=code) for code in codes])
+        items = [pb.CodeItem(code=code) for code in codes]
+        batch = pb.VerifyCodesRequest(context=question(b"x").context, items=items, receipts_requested=True)
         with grpc.insecure_channel(gateway.grpc) as channel:
             answers = stub_of(channel).VerifyCodes(batch, timeout=PATIENCE_S)
             streamed = stub_of(channel).StreamVerifications(
-                iter([pb.StreamVerificationsRequest(context=batch.context, item=item) for item in batch.items]),
+                iter(
+                    [
+                        pb.StreamVerificationsRequest(context=batch.context, item=item, receipt_requested=True)
+                        for item in items
+                    ]
+                ),
                 timeout=PATIENCE_S,
             )
             assert leaks(answers.SerializeToString() + b"".join(one.SerializeToString() for one in streamed)) == []

@@ -1,0 +1,1 @@
+"""Receipts that this project signs itself, for verifiers in other languages."""
