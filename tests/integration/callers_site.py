@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,9 @@ calls_per_s = 100000
 """
 
 
+Connect = Callable[..., Any]
+
+
 @dataclass
 class CallersSite:
     """What is on disk, and every caller's certificate."""
@@ -138,16 +141,17 @@ class CallersSite:
         (self.folder / "server.pem").write_bytes(issued.certificate)
         (self.folder / "server.key.pem").write_bytes(issued.key)
 
-    def channel(self, port: int, caller: str) -> Any:
+    def channel(self, port: int, caller: str, connect: Connect = grpc.aio.secure_channel) -> Any:
         """Return a channel of a caller's own."""
-        return self.channel_with(port, self.callers[caller])
+        return self.channel_with(port, self.callers[caller], connect)
 
-    def channel_with(self, port: int, certificate: IssuedCertificate) -> Any:
+    def channel_with(
+        self, port: int, certificate: IssuedCertificate, connect: Connect = grpc.aio.secure_channel
+    ) -> Any:
         """Return a channel of whoever has this certificate."""
         credentials = grpc.ssl_channel_credentials(self.servers.certificate, certificate.key, certificate.certificate)
         # Channels of one process share their connections, unless they are told apart.
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        return grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=options)
+        return connect(f"127.0.0.1:{port}", credentials, options=[("grpc.use_local_subchannel_pool", 1)])
 
 
 TLS = """tls = { certificate_file = "server.pem", key_file = "server.key.pem", client_ca_file = "zj.example.pem" }"""
