@@ -148,10 +148,10 @@ def _fetched(address: str) -> bytes:
     connection = http.client.HTTPConnection(host, port, timeout=FETCH_S)
     try:
         connection.request("GET", parts.path or "/")
-        answer = connection.getresponse()
-        if answer.status != http.HTTPStatus.OK:
-            _end(UNKNOWN, f"the key set cannot be had from {address}: status {answer.status}")
-        return answer.read(MAX_KEY_SET_BYTES)
+        with connection.getresponse() as answer:
+            if answer.status != http.HTTPStatus.OK:
+                _end(UNKNOWN, f"the key set cannot be had from {address}: status {answer.status}")
+            return answer.read(MAX_KEY_SET_BYTES)
     finally:
         connection.close()
 
