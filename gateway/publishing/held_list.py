@@ -66,6 +66,7 @@ class HeldList:
         """Let all readers see a batch that the log holds: words, then number, then whoever listens."""
         means, opens = self._means, self.head is None
         head = head_after(self.head, batch, digest)
+        unseen = self.file is not None and self.file.shown is None
         if self.file is not None:
             if batch.closing:
                 self.file.hide()
@@ -82,6 +83,8 @@ class HeldList:
             self.changed = False
         means.count(batch.changes)
         means.subscriptions.tell(Applied(self.name, batch.number, signed, batch))
+        if unseen and not opens and self.file is not None and self.file.shown is not None:
+            means.subscriptions.tell_of_jump()  # all of it can be read again, not only what this batch wrote
         age = max(0.0, means.clock() - batch.issued)
         means.observer.batch_applied(self.name, batch.changes, age, source)
         if opens:

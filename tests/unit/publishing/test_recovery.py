@@ -16,6 +16,7 @@ from gateway.held.list_files import ListFiles, WritableList
 from gateway.publishing import replay
 from gateway.publishing.observer import SetAside
 from gateway.publishing.settings import LedgerSettings
+from gateway.publishing.subscriptions import Lagged
 from gateway.status import words
 from gateway.values import CodeState, Instant, IssuerId
 from tests.conftest import FakeClock
@@ -254,9 +255,11 @@ async def test_a_file_that_is_ahead_of_the_log_is_not_used(house: House, *, chec
     assert house.look(zhejiang, 9) is None
     house = await house.crash_and_start()
     assert house.look(zhejiang, 9) is None
-    for signed in zhejiang.batches[3:]:
-        assert house.look(zhejiang, 9) is None
-        await house.submit(signed)
+    with house.ledger.subscribe() as news:
+        for signed in zhejiang.batches[3:]:
+            assert house.look(zhejiang, 9) is None
+            await house.submit(signed)
+        assert await anext(news) == Lagged(), "who watches other places of it hears that they can be read again"
     assert house.look(zhejiang, 9) is CodeState.YELLOW
 
 
