@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from gateway.changes import ListName, SignedBatch, StatusBatch
 from gateway.held.layout import raw_bytes
@@ -38,8 +38,17 @@ class BatchWire(Protocol):
         ...
 
 
+FEW_LISTS: Final = 8
+FEW_BYTES: Final = 1 << 30
+"""What any issuer may take, if there is room: a gateway may be one province's own."""
+
+
 class Room:
-    """How many lists may be open, and how much they may take: taken before anything is written, given back by name."""
+    """How many lists may be open, and how much they may take: taken before anything is written, given back by name.
+
+    No issuer takes more than half of it, where there is room for several: opening a list needs one signature only, and
+    who has one issuer's key should not keep the others from their next epoch.
+    """
 
     def __init__(self, settings: LedgerSettings) -> None:
         """Bound the lists."""
@@ -50,10 +59,14 @@ class Room:
 
     def fits(self, issuer: IssuerId, capacity: int) -> bool:
         """Tell whether there is room for one more list of `issuer`."""
+        settings, size = self._settings, raw_bytes(capacity)
+        its = [held for name, held in self._held.items() if name.issuer == issuer]
         return (
-            len(self._held) < self._settings.max_lists
-            and self._bytes + raw_bytes(capacity) <= self._settings.max_bytes
-            and self._closed[issuer] < self._settings.max_closed
+            len(self._held) < settings.max_lists
+            and len(its) < max(FEW_LISTS, settings.max_lists // 2)
+            and self._bytes + size <= settings.max_bytes
+            and sum(its) + size <= max(FEW_BYTES, settings.max_bytes // 2)
+            and self._closed[issuer] < settings.max_closed
         )
 
     def take(self, name: ListName, capacity: int) -> None:
