@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -127,45 +128,42 @@ class Killer:
         self._every_s = every_s
         self._group = group
 
-    async def kill(self, victims: Iterable[Victim]) -> None:
-        """Kill one after another, then wait until all is ready again. Raises: TimeoutError."""
+    async def kill(self, victims: Iterable[Victim], kills: int) -> None:
+        """Kill so many of `victims`, whoever of them is there then; wait until all is ready. Raises: TimeoutError."""
         for number, process in victims:
+            if self._drill.kills >= kills:
+                break
             await asyncio.sleep(self._random.uniform(0, 2 * self._every_s))
-            async with asyncio.timeout(PATIENCE_S):
-                while not self._kill(number, process):  # noqa: ASYNC110 a drill, on wall time
-                    await asyncio.sleep(0.05)
+            self._kill(number, process)
         async with asyncio.timeout(PATIENCE_S):
             while any(gateway.restarting for gateway in self._gateways):  # noqa: ASYNC110 a drill, on wall time
                 await asyncio.sleep(0.05)
 
-    def _kill(self, number: int, process: str) -> bool:
-        """Kill it, unless it is not there, or its gateway only just starts; tell whether."""
+    def _kill(self, number: int, process: str) -> None:
+        """Kill it, unless it is not there, or its gateway only just starts."""
         gateway = self._gateways[number]
         if not gateway.serves or not gateway.kill(process, self._random):
-            return False
+            return
         kind = kind_of(number, process)
         self._drill.killed[kind] = self._drill.killed.get(kind, 0) + 1
         if process == WHOLE:
             self._group.create_task(gateway.start_again())
-        return True
 
 
-def at_random(kills: int, random: Random) -> Iterator[Victim]:
-    """Yield so many victims; now and then a keeper twice, which is killed the second time while it starts."""
-    left = kills
-    while left:
+def at_random(random: Random) -> Iterator[Victim]:
+    """Yield victims for ever; now and then a keeper twice, which may be killed the second time while it starts."""
+    while True:
         [victim] = random.choices(list(VICTIMS), list(VICTIMS.values()))
-        for _ in range(2 if victim[1] == KEEPER and random.random() < AGAIN and left > 1 else 1):
-            left -= 1
-            yield victim
+        yield from [victim] * (2 if victim[1] == KEEPER and random.random() < AGAIN else 1)
 
 
 async def run(
-    folder: Path, victims: Iterable[Victim], seed: int, *, every_s: float = 2.0, epoch_batches: int = 400
+    folder: Path, victims: Iterable[Victim], kills: int, seed: int, *, every_s: float = 2.0, epoch_batches: int = 400
 ) -> Drill:
     """Run the drill in `folder`; return what was found.
 
-    `every_s`: between two kills on average. `epoch_batches`: of a list, on average, before its province closes it.
+    `victims`: in order, more than `kills`; one that is not there is left out. `every_s`: between two kills on average.
+    `epoch_batches`: of a list, on average, before its province closes it.
 
     Raises: NotStarted, TimeoutError: a gateway does not come back.
     """
@@ -208,7 +206,7 @@ async def run(
                 group.create_task(_again_and_again(check.once, CHECK_S, quiet))
             for asker in askers:
                 group.create_task(_again_and_again(asker.once, ASK_S, quiet))
-            await Killer(gateways, Random(seed), drill, every_s, group).kill(victims)
+            await Killer(gateways, Random(seed), drill, every_s, group).kill(victims, kills)
             stop.set()
             await asyncio.wait_for(asyncio.gather(*publishing), PATIENCE_S)
             quiet.set()
@@ -318,10 +316,11 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=2.0, help="seconds between two kills, on average (default 2)")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds until ready again (default 3)")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # then too, nothing is left running
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kill-drill-", dir=BUILD) as folder:
-        victims = at_random(given.kills, Random(given.seed))
-        drill = asyncio.run(run(Path(folder), victims, given.seed, every_s=given.every))
+        victims = at_random(Random(given.seed))
+        drill = asyncio.run(run(Path(folder), victims, given.kills, given.seed, every_s=given.every))
     found = figures(drill, given.limit)
     OUTPUT.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     show(found, Console(width=120))
