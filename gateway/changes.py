@@ -184,4 +184,4 @@ class BatchRefused(GatewayError):
 
 
 class StoreDegraded(GatewayError):
-    """What must survive cannot be written now (a full disk, a failing one, a lost database): nothing is acknowledged."""
+    """What must survive cannot be written now: a full disk, a failing one, a lost database. Nothing is acknowledged."""
