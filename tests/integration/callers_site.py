@@ -41,6 +41,7 @@ NAMES = {
     # The right names, signed by the wrong authority.
     "forger": ("gz.example", EAST),
     "plain forger": ("gz.example", ""),
+    "reader forger": ("zj.example", ENROLLED),
 }
 """Caller -> whose authority signs her certificate, and its URI name."""
 
@@ -133,7 +134,11 @@ class CallersSite:
         config = self.site.config
         text = config.read_text().replace("insecure_plaintext_on_loopback = true", TLS)
         text = text.replace("{ insecure_everyone_may_ask = true }", CALLERS)
-        config.write_text(text.replace("checkpoint_s = 0.5", f'checkpoint_s = 0.5\nenrolled = ["{ENROLLED}"]'))
+        config.write_text(
+            text.replace(
+                "checkpoint_s = 0.5", f'checkpoint_s = 0.5\nhttp_listen = "127.0.0.1:0"\nenrolled = ["{ENROLLED}"]'
+            )
+        )
 
     def serve_as(self, name: str) -> None:
         """Write another certificate of the server's, with this common name."""
@@ -169,6 +174,16 @@ class Running:
     def app_now(self) -> float:
         """Return the instant."""
         return time.time()
+
+    def numbers(self) -> str:
+        """Return its metrics."""
+        return self.app._metrics.exposition("")[0].decode()
+
+    def plain_lists_port(self) -> int:
+        """Return where its plain lists are."""
+        keeper = self.app._keeper
+        assert keeper is not None
+        return keeper.http_port
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return what was logged under this name."""

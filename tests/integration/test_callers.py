@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
 import pytest
 from cryptography import x509
@@ -83,6 +84,7 @@ MAY: dict[str, May | None] = {
     "forger": None,
     # Another domain's authority may say who "Gate 7" is, but nothing was granted to that one.
     "plain forger": May(),
+    "reader forger": None,
 }
 """None: nobody."""
 
@@ -313,6 +315,11 @@ async def test_what_is_not_hers_is_told_in_one_text_before_anything_is_read(tmp_
             assert len(texts) == 1
             error = await refusal(rail, question((VERIFY, 1, HANGZHOU, GATE), b""))
             assert told(error)[0].reason == "INVALID_REQUEST"
+        numbers = gateway.numbers()
+        for reason, times in (("CALL_NOT_ALLOWED", 3), ("DIVISION_NOT_ALLOWED", 2), ("RATE_LIMITED", 0)):
+            assert f'hcgw_callers_refused_total{{reason="{reason}"}} {times}.0' in numbers
+        # Who it was stands nowhere.
+        assert "spiffe" not in numbers + gateway.log.getvalue()
 
 
 async def test_a_certificate_counts_under_its_own_domain_and_in_its_time_only(tmp_path: Path) -> None:
@@ -408,13 +415,37 @@ async def test_a_grant_that_is_taken_away_ends_streams_and_a_broken_registry_cha
         assert [(one["callers"], one["domains"], one["everyone"]) for one in loaded] == [(6, 2, False)] * 2
 
 
-async def shown(port: int, site: CallersSite) -> str:
-    """Return the common name of the certificate that the server shows."""
+async def test_plain_lists_go_by_the_same_identities(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        port = gateway.plain_lists_port()
+        for caller, status in (
+            ("enrolled", 200),
+            ("relay", 403),  # may follow changes, and have no whole list
+            ("rail", 403),
+            ("plain", 403),
+            ("reader forger", 403),
+        ):
+            context = client_context(gateway.site, caller)
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"https://127.0.0.1:{port}/status-lists", ssl=context) as answer,
+            ):
+                assert answer.status == status, caller
+
+
+def client_context(site: CallersSite, caller: str) -> ssl.SSLContext:
+    """Return how a caller connects."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=site.servers.certificate.decode())
     chain = site.folder / "client.pem"
-    chain.write_bytes(site.callers["rail"].certificate + site.callers["rail"].key)
+    chain.write_bytes(site.callers[caller].certificate + site.callers[caller].key)
     context.load_cert_chain(chain)
+    return context
+
+
+async def shown(port: int, site: CallersSite) -> str:
+    """Return the common name of the certificate that the server shows."""
+    context = client_context(site, "rail")
     context.set_alpn_protocols(["h2"])
     _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     der = writer.get_extra_info("ssl_object").getpeercert(True)
