@@ -38,6 +38,9 @@ MAX_CHANGES: Final = 1 << 16
 MAX_BLOCK_BYTES: Final = 4 << 20
 """Of one block, once inflated."""
 
+MAX_CLOCK_SKEW: Final = 30.0
+"""Seconds that an issuer's clock, or another gateway's, may be ahead of ours."""
+
 MAX_NUMBER: Final = (1 << 53) - 1
 
 BATCH_CONTEXT: Final = b"hcg-status-batch-v1\0"

@@ -76,6 +76,7 @@ def check(file: File = None, settings: Settings = None) -> None:
     except StartRefused as refused:
         faults.append(str(refused))
     faults += _signer_faults(config)
+    faults += _callers_faults(config)
     if config.status is not None:
         faults += _status_faults(config.status)
     if config.grpc.tls is not None:
@@ -144,12 +145,29 @@ def _signer_faults(config: Config) -> list[str]:
     return []
 
 
+def _callers_faults(config: Config) -> list[str]:
+    from gateway.loading import StartRefused, load_callers
+
+    try:
+        found = load_callers(config)
+    except StartRefused as refused:
+        return [str(refused)]
+    if found.grants is None:
+        typer.echo("callers            everyone may ask: for tests only")
+    else:
+        domains = 0 if found.roots is None else len(found.roots.domains)
+        typer.echo(f"callers.registry   ok: {len(found.grants.rows)} callers, {domains} domains with authorities")
+    return []
+
+
 def _status_faults(status: StatusSection) -> list[str]:
+    from gateway.keeper.keeper import refuse_without_boot
     from gateway.keeper.sources import followed_gateways, plain_lists
     from gateway.loading import StartRefused, load_status_signer
     from gateway.store.open import StoreUnavailable, read_address
 
     try:
+        refuse_without_boot()
         signer = load_status_signer(status)
         typer.echo(f"status.signer      ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
         followed, plain = followed_gateways(status), plain_lists(status)

@@ -89,7 +89,7 @@ class TokenListSection(Section):
     certificate_file: Path | None = Field(default=None, description="PEM chain of this gateway, if the server asks.")
     key_file: Path | None = Field(default=None, description="PEM private key of that certificate.")
     words: dict[str, str] = Field(
-        default_factory=dict, description="What the numbers of a list of 1, 2 or 8 bits mean: number -> state."
+        default_factory=dict, description="What the numbers of the list mean: number -> state."
     )
 
 

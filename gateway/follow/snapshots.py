@@ -25,6 +25,7 @@ from healthcode.interop.v1 import status_service_pb2 as pb
 
 from gateway.changes import (
     MAX_BLOCK_BYTES,
+    MAX_CLOCK_SKEW,
     SNAPSHOT_CONTEXT,
     BatchRefusal,
     BatchRefused,
@@ -34,15 +35,13 @@ from gateway.changes import (
 )
 from gateway.publishing.signatures import signing_keys
 from gateway.rpc.snapshots import Manifest, longest_s, read_manifest
-from gateway.rpc.status_convert import PUBLISHED_BYTES, WIRE, block_of, signature_of, signed_of
+from gateway.rpc.status_convert import WIRE, block_of, signature_of, signed_of
+from gateway.status.words import PUBLISHED_BYTES
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import Instant, IssuerId
 
 from .gateway_observer import FollowFailure
 from .gateway_source import GatewaySource, SourceFailed
-
-MAX_AHEAD_S: Final = 30.0
-"""Seconds that the source's clock may be ahead of ours."""
 
 LEAST_PART_BYTES: Final = 65_536
 """Of content, on average: smaller parts would cost more than they bring."""
@@ -120,7 +119,7 @@ def _head(
     head = manifest.head
     if manifest.gateway != gateway:
         raise BatchRefused(BatchRefusal.BAD_SIGNATURE, "manifest.gateway", held=held)
-    if manifest.created > at + MAX_AHEAD_S:
+    if manifest.created > at + MAX_CLOCK_SKEW:
         raise BatchRefused(BatchRefusal.IN_THE_FUTURE, "manifest.create_time", held=held)
     # 2
     if head.name != name:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.changes import MAX_CLOCK_SKEW
 from gateway.errors import CodeUnreadable, Reason
 from gateway.formats import status_list_cwt, status_list_jwt
 from gateway.formats.status_list import ClaimedStatusList, unpacked
@@ -24,9 +25,6 @@ from .token_list_source import (
     TokenListRefused,
     TokenListSource,
 )
-
-MAX_CLOCK_SKEW: Final = 30.0
-"""Seconds that an issuer's clock may be ahead of ours."""
 
 _TOO_LARGE: Final = frozenset({Reason.TOO_LARGE, Reason.DECOMPRESSION_BOMB})
 

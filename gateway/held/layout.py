@@ -56,7 +56,7 @@ _FIXED_END: Final = 2044
 _SLOT: Final = struct.Struct("=QQd32s")
 _SLOTS: Final = (2560, 3072)
 _CRC: Final = struct.Struct("=I")
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Fault(StrEnum):
@@ -193,7 +193,7 @@ def claim_of(device: int, inode: int) -> bytes:
     may read zeros, which are green, under a header that says that it is shown.
     """
     try:
-        boot = _BOOT_ID.read_bytes().strip()
+        boot = BOOT_ID.read_bytes().strip()
     except OSError:
         return NO_CLAIM
     return sha256(b"%s/%d/%d" % (boot, device, inode)).digest()[: len(NO_CLAIM)]

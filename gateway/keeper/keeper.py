@@ -21,6 +21,7 @@ from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.follow.gateways import GatewayFollower
 from gateway.follow.token_lists import TokenListFollower
+from gateway.held.layout import BOOT_ID, NO_CLAIM, claim_of
 from gateway.held.list_files import FolderInUse, ListFiles
 from gateway.instants import now
 from gateway.judging import Judging, lists_folder, token_lists_folder
@@ -102,6 +103,7 @@ class Keeper:
     async def open(self) -> None:
         """Open store and lists, and bring the lists up to the log. Raises: StartRefused."""
         status = self._status
+        refuse_without_boot()
         try:
             status.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._files = await asyncio.to_thread(ListFiles, lists_folder(status))
@@ -302,6 +304,15 @@ class Keeper:
                 pass  # it is declared, and tried again
             except Exception as failure:  # noqa: BLE001 one turn that fails must not be the last one
                 self._log.unhandled("loop", failure)
+
+
+def refuse_without_boot() -> None:
+    """Refuse a machine that does not say which boot it is: after a power cut no list could be believed there.
+
+    Raises: StartRefused.
+    """
+    if claim_of(0, 0) == NO_CLAIM:
+        raise StartRefused("status", "status.directory", "", f"{BOOT_ID} cannot be read: lists cannot be held here")
 
 
 class _Held:

@@ -18,11 +18,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from gateway.changes import BatchDigest, BatchRefusal, BatchRefused, ListHead, StatusBatch, Word
+from gateway.changes import MAX_CLOCK_SKEW, BatchDigest, BatchRefusal, BatchRefused, ListHead, StatusBatch, Word
 from gateway.status import words
 from gateway.values import Instant, ReasonClass
-
-from .settings import MAX_AHEAD_S
 
 _CLASSES: Final = {
     words.RED: frozenset(one for one in ReasonClass if one.name.startswith("RED_")),
@@ -78,7 +76,7 @@ def check_content(
     held = 0 if head is None else head.number
     capacity = head.capacity if head is not None else batch.capacity or 0
     # 1
-    if batch.issued > at + MAX_AHEAD_S:
+    if batch.issued > at + MAX_CLOCK_SKEW:
         raise BatchRefused(BatchRefusal.IN_THE_FUTURE, "issue_time", held=held)
     if head is not None and batch.issued < head.issued:
         raise BatchRefused(BatchRefusal.TIME_GOES_BACK, "issue_time", held=held)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-MAX_AHEAD_S: Final = 30.0
-"""Seconds that an issuer's clock may be ahead of ours."""
-
 MOST_IN_ROUND: Final = 64
 """Batches of one list that are appended together."""
 

@@ -24,6 +24,7 @@ from typing import Final, Self
 
 from gateway.changes import (
     MAX_CAPACITY,
+    MAX_CLOCK_SKEW,
     MAX_NUMBER,
     BatchDigest,
     BatchRefusal,
@@ -35,16 +36,14 @@ from gateway.changes import (
     StoreDegraded,
 )
 from gateway.held.layout import raw_bytes
-from gateway.status.words import HOLE, PUBLISHED
+from gateway.status.words import HOLE, PUBLISHED_BYTES
 from gateway.store.change_log import ListRow, LoggedBatch, NumberTaken
 from gateway.values import Instant
 
 from .held_list import HeldList
 from .means import Means
-from .settings import MAX_AHEAD_S
 
 PIECE_BYTES: Final = 1 << 20
-_PUBLISHED_BYTES: Final = bytes(low | high << 4 for low in PUBLISHED for high in PUBLISHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def check_snapshot(head: ListHead, last: SignedBatch, batch: StatusBatch, held: 
     bounded = 0 < head.number <= MAX_NUMBER and 0 < head.capacity <= MAX_CAPACITY and not head.capacity % 2
     if not same or not bounded or head.opened > head.issued:
         raise BatchRefused(BatchRefusal.MALFORMED, "last_batch", held=number)
-    if batch.issued > at + MAX_AHEAD_S:
+    if batch.issued > at + MAX_CLOCK_SKEW:
         raise BatchRefused(BatchRefusal.IN_THE_FUTURE, "issue_time", held=number)
     # 2
     if held is None:
@@ -154,7 +153,7 @@ def check_words(raw: Path, capacity: int, said: StateDigest | None) -> None:
         if os.fstat(file.fileno()).st_size != raw_bytes(capacity):
             raise BatchRefused(BatchRefusal.MALFORMED, "block")
         while piece := file.read(PIECE_BYTES):
-            if piece.translate(None, _PUBLISHED_BYTES):
+            if piece.translate(None, PUBLISHED_BYTES):
                 raise BatchRefused(BatchRefusal.MALFORMED, "block")
             digest.update(piece)
     if said is not None and said != digest.digest():

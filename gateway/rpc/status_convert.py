@@ -89,8 +89,6 @@ WORD_STATES: Final[Mapping[Word, int]] = MappingProxyType({word: state for state
 _REASON_CLASSES: Final[Mapping[int, ReasonClass | None]] = MappingProxyType(
     {0: None} | {one.value: one for one in ReasonClass}
 )
-PUBLISHED_BYTES: Final = bytes(low | high << 4 for low in words.PUBLISHED for high in words.PUBLISHED)
-"""Every byte that a block may hold."""
 
 
 class StatusWire:
@@ -323,7 +321,7 @@ def _blocks(messages: Sequence[pb.StatusBlock]) -> tuple[Block, ...]:
         block = block_of(message, path, left)
         if block.first < beyond:
             raise BatchRefused(BatchRefusal.INDEX_REPEATED, f"{path}.first_index")
-        if block.words.translate(None, PUBLISHED_BYTES):
+        if block.words.translate(None, words.PUBLISHED_BYTES):
             raise BatchRefused(BatchRefusal.MALFORMED, f"{path}.deflated_words")
         left -= len(block.words)
         beyond = block.first + 2 * len(block.words)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from gateway.changes import Listed
+from gateway.changes import MAX_CLOCK_SKEW, Listed
 from gateway.errors import CodeStopped, Reason
 from gateway.values import (
     AuthenticCode,
@@ -32,9 +32,6 @@ from gateway.values import (
 )
 
 from .freshness import BUDGETS, Budgets
-
-MAX_CLOCK_SKEW: Final = 30.0
-"""Seconds that an issuer's clock may be ahead of ours."""
 
 _NOTES: Final[Mapping[Freshness, tuple[Reason, ...]]] = {
     Freshness.NOT_PUBLISHED: (Reason.NOT_PUBLISHED,),

@@ -34,6 +34,9 @@ HOLE: Final = 0xFF
 PUBLISHED: Final = frozenset({GREEN, CANCELLED, SUSPENDED, YELLOW, RED, STALE_DECLARATION, UNKNOWN})
 """What an issuer may write."""
 
+PUBLISHED_BYTES: Final = bytes(low | high << 4 for low in PUBLISHED for high in PUBLISHED)
+"""Every byte of two places that an issuer may write."""
+
 WORDS: Final[Mapping[CodeState, Word]] = MappingProxyType(
     {
         CodeState.GREEN: GREEN,

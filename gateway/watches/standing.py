@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from gateway.changes import ListHead, ListName
+from gateway.changes import MAX_CLOCK_SKEW, ListHead, ListName
 from gateway.status.freshness import Budget
-from gateway.status.observe import MAX_CLOCK_SKEW
 from gateway.values import Instant, IssuerId, Purpose
 
 from .index import WatchIndex

@@ -22,9 +22,8 @@ from itertools import islice
 from time import monotonic
 from typing import Final, Protocol
 
-from gateway.changes import ListName, StatusBatch
+from gateway.changes import MAX_CLOCK_SKEW, ListName, StatusBatch
 from gateway.errors import REASONS, NotReady, Reason
-from gateway.status.observe import MAX_CLOCK_SKEW
 from gateway.values import Caller, CodeState, Decision, Format, Instant, Measure, StatusPointer
 
 from .due import DueCodes

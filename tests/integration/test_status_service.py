@@ -18,7 +18,7 @@ from gateway.changes import SNAPSHOT_CONTEXT, ListName
 from gateway.publishing.settings import LedgerSettings
 from gateway.rpc import snapshots
 from gateway.rpc.snapshots import read_manifest
-from gateway.rpc.status_convert import PUBLISHED_BYTES, WIRE, block_of, signed_message, signed_of
+from gateway.rpc.status_convert import WIRE, block_of, signed_message, signed_of
 from gateway.rpc.status_desk import MAX_SNAPSHOTS, MAX_STREAMS
 from gateway.status import words
 from gateway.values import Instant, IssuerId
@@ -356,7 +356,7 @@ async def test_who_takes_a_snapshot_too_slowly_keeps_it_from_nobody(
             call.cancel()
 
 
-PUBLISHED = bytes(sorted(PUBLISHED_BYTES)[byte % len(PUBLISHED_BYTES)] for byte in range(256))
+PUBLISHED = bytes(sorted(words.PUBLISHED_BYTES)[byte % len(words.PUBLISHED_BYTES)] for byte in range(256))
 
 
 async def _until(holds: Callable[[], bool]) -> None:

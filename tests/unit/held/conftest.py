@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 def reboot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Return what gives the machine another boot id; it has one."""
     boot_id = tmp_path / "boot_id"
-    monkeypatch.setattr(layout, "_BOOT_ID", boot_id)
+    monkeypatch.setattr(layout, "BOOT_ID", boot_id)
 
     def again() -> None:
         boot_id.write_text(f"{secrets.token_hex(16)}\n")

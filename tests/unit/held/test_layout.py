@@ -155,7 +155,7 @@ def test_a_checkpoint_of_another_file_is_none() -> None:
 
 def test_a_claim_is_of_one_boot_and_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     boot_id = tmp_path / "boot_id"
-    monkeypatch.setattr(layout, "_BOOT_ID", boot_id)
+    monkeypatch.setattr(layout, "BOOT_ID", boot_id)
     assert claim_of(1, 2) == NO_CLAIM
     claims = []
     for boot in ("first", "second"):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.changes import (
+    MAX_CLOCK_SKEW,
     BatchDigest,
     BatchRefusal,
     BatchRefused,
@@ -19,7 +20,6 @@ from gateway.changes import (
     Word,
 )
 from gateway.publishing.check import check_content, check_order, head_after
-from gateway.publishing.settings import MAX_AHEAD_S
 from gateway.status import words
 from gateway.values import Instant, IssuerId, ReasonClass
 from tests.conftest import NOON
@@ -78,7 +78,7 @@ def test_what_comes_next() -> None:
 @pytest.mark.parametrize(
     ("batch", "refusal", "field"),
     [
-        (replace(NEXT, issued=later(MAX_AHEAD_S + 0.1)), BatchRefusal.IN_THE_FUTURE, "issue_time"),
+        (replace(NEXT, issued=later(MAX_CLOCK_SKEW + 0.1)), BatchRefusal.IN_THE_FUTURE, "issue_time"),
         (replace(NEXT, issued=later(-0.1)), BatchRefusal.TIME_GOES_BACK, "issue_time"),
         (replace(NEXT, groups=(group(words.RED, 1, 100),)), BatchRefusal.INDEX_OUT_OF_RANGE, "groups[0].indices"),
         (
@@ -146,7 +146,7 @@ def test_a_list_is_not_closed_by_the_batch_that_opens_it() -> None:
     [
         NEXT,
         replace(NEXT, closing=True),
-        replace(NEXT, issued=later(MAX_AHEAD_S)),
+        replace(NEXT, issued=later(MAX_CLOCK_SKEW)),
         replace(NEXT, groups=(group(words.RED, 99),)),
         replace(NEXT, groups=(group(words.RED, *range(10)),)),
         replace(NEXT, groups=(group(corrects=7), group(words.GREEN, 2, reason=None))),

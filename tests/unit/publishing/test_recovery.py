@@ -35,7 +35,7 @@ def power_cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let what comes next run in another boot of the machine."""
     boot = tmp_path / "boot"
     boot.write_text(str(random.random()))
-    monkeypatch.setattr(layout, "_BOOT_ID", boot)
+    monkeypatch.setattr(layout, "BOOT_ID", boot)
 
 
 async def published(house: House) -> StatusIssuer:

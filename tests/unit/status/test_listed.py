@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.changes import Listed, Word
+from gateway.changes import MAX_CLOCK_SKEW, Listed, Word
 from gateway.errors import Reason
 from gateway.status.freshness import Budget, Budgets
-from gateway.status.observe import MAX_CLOCK_SKEW, OwnAndFollowed, observe
+from gateway.status.observe import OwnAndFollowed, observe
 from gateway.status.words import (
     AS_SIGNED,
     CANCELLED,

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from gateway.changes import MAX_CLOCK_SKEW
 from gateway.errors import CodeStopped, Reason
-from gateway.status.observe import MAX_CLOCK_SKEW, observe
+from gateway.status.observe import observe
 from gateway.values import (
     Assurance,
     Format,
