@@ -217,6 +217,7 @@ class RecordingObserver:
     ended: list[tuple[str, grpc.StatusCode]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: {"started": 0, "received": 0, "sent": 0})
     failures: list[Exception] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
 
     def rpc_started(self, method: str) -> None:
         self.counts["started"] += 1
@@ -230,6 +231,9 @@ class RecordingObserver:
     def rpc_ended(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
         assert seconds >= 0
         self.ended.append((method, code))
+
+    def caller_refused(self, method: str, reason: str) -> None:
+        self.refused.append((method, reason))
 
     def rpc_failed(self, method: str, failure: Exception) -> None:
         self.failures.append(failure)
