@@ -74,14 +74,14 @@ class StatusServiceServicer(object):
         """Takes one batch of an issuer's changes. Acknowledged once it survives a power cut and is seen by every worker of this
         gateway. Idempotent by issuer, list and number: the same batch again is acknowledged again; another batch under a
         number that is taken, a gap, and an older number are refused by name. Nothing of a refused batch is applied.
-        May be called by: any caller with an identity; what counts is the issuer's signature.
+        May be called by: who is granted it; what counts is the issuer's signature.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListStatusLists(self, request, context):
-        """Tells which lists are held and how far. May be called by: enrolled gateways.
+        """Tells which lists are held and how far. May be called by: enrolled gateways, and who is granted it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +89,7 @@ class StatusServiceServicer(object):
 
     def StreamSnapshot(self, request, context):
         """Sends a whole list as it stands at one number: head first, then its content in parts. May be called by: enrolled
-        gateways.
+        gateways, and who is granted it.
 
         A stream, because a list of 63 MB does not fit one message.
         buf:lint:ignore RPC_NO_SERVER_STREAMING
@@ -100,7 +100,7 @@ class StatusServiceServicer(object):
 
     def StreamChanges(self, request, context):
         """Sends batches from the positions on that the caller names, and then each new one as soon as it is held, for as long as
-        the stream is open. May be called by: enrolled gateways.
+        the stream is open. May be called by: enrolled gateways, and who is granted it.
         buf:lint:ignore RPC_NO_SERVER_STREAMING
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -31,8 +31,12 @@ class VerificationServiceStub(object):
     A verdict is data: a forged, expired, revoked or unreadable code is a successful RPC. An RPC error means that the
     gateway failed to answer; it carries a google.rpc.Status with exactly one google.rpc.ErrorInfo, whose domain is
     "interop.healthcode" and whose reason is one of INVALID_REQUEST (with a google.rpc.BadRequest that names the
-    field), TOO_LARGE, NO_IDENTITY, PURPOSE_NOT_ALLOWED, PROFILE_NOT_ALLOWED, NOT_READY, DEADLINE, UNIMPLEMENTED and
-    INTERNAL. Only UNAVAILABLE may be retried without thought.
+    field), TOO_LARGE, NO_IDENTITY, CALL_NOT_ALLOWED, PURPOSE_NOT_ALLOWED, DIVISION_NOT_ALLOWED, PROFILE_NOT_ALLOWED,
+    RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
+    retried without thought.
+
+    Each RPC may be called by whom the gateway's registry of callers grants it, for the purposes, receiving divisions and
+    profiles that stand there.
     """
 
     def __init__(self, channel):
@@ -69,8 +73,12 @@ class VerificationServiceServicer(object):
     A verdict is data: a forged, expired, revoked or unreadable code is a successful RPC. An RPC error means that the
     gateway failed to answer; it carries a google.rpc.Status with exactly one google.rpc.ErrorInfo, whose domain is
     "interop.healthcode" and whose reason is one of INVALID_REQUEST (with a google.rpc.BadRequest that names the
-    field), TOO_LARGE, NO_IDENTITY, PURPOSE_NOT_ALLOWED, PROFILE_NOT_ALLOWED, NOT_READY, DEADLINE, UNIMPLEMENTED and
-    INTERNAL. Only UNAVAILABLE may be retried without thought.
+    field), TOO_LARGE, NO_IDENTITY, CALL_NOT_ALLOWED, PURPOSE_NOT_ALLOWED, DIVISION_NOT_ALLOWED, PROFILE_NOT_ALLOWED,
+    RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
+    retried without thought.
+
+    Each RPC may be called by whom the gateway's registry of callers grants it, for the purposes, receiving divisions and
+    profiles that stand there.
     """
 
     def VerifyCode(self, request, context):
@@ -149,8 +157,12 @@ class VerificationService(object):
     A verdict is data: a forged, expired, revoked or unreadable code is a successful RPC. An RPC error means that the
     gateway failed to answer; it carries a google.rpc.Status with exactly one google.rpc.ErrorInfo, whose domain is
     "interop.healthcode" and whose reason is one of INVALID_REQUEST (with a google.rpc.BadRequest that names the
-    field), TOO_LARGE, NO_IDENTITY, PURPOSE_NOT_ALLOWED, PROFILE_NOT_ALLOWED, NOT_READY, DEADLINE, UNIMPLEMENTED and
-    INTERNAL. Only UNAVAILABLE may be retried without thought.
+    field), TOO_LARGE, NO_IDENTITY, CALL_NOT_ALLOWED, PURPOSE_NOT_ALLOWED, DIVISION_NOT_ALLOWED, PROFILE_NOT_ALLOWED,
+    RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
+    retried without thought.
+
+    Each RPC may be called by whom the gateway's registry of callers grants it, for the purposes, receiving divisions and
+    profiles that stand there.
     """
 
     @staticmethod
