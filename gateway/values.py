@@ -207,7 +207,7 @@ class Caller:
 
     caller_id: CallerId
     kind: CallerKind
-    vouched_by: frozenset[str] = field(default=frozenset(), compare=False)
+    vouched_by: frozenset[str] = frozenset()
     """Trust domains whose own authorities signed her certificate; none if no authorities are told apart."""
 
 

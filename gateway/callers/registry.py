@@ -151,7 +151,7 @@ class CallerRegistry:
             rights = replace(
                 row.rights(),
                 profiles=row.profiles & self._most,
-                meter=self._meters.meter(caller.caller_id, row.limits),
+                meter=self._meters.meter(f"{row.who.domain} {caller.caller_id}", row.limits),
             )
         if self._reads and caller.kind is CallerKind.TLS_PEER and caller.caller_id in self._enrolled:
             rights = replace(rights, calls=(rights.calls or frozenset()) | self._reads)

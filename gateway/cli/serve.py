@@ -4,8 +4,8 @@ Rules:
 
 - One process, unless live status or more than one worker is configured: then this one is the supervisor of others.
 - Nothing is printed but events (gateway/watch): libraries and uncaught exceptions are routed there first of all.
-- SIGHUP reloads trust lists, rules, profiles and published lists. SIGTERM and SIGINT drain; a second one gives up on
-  open calls.
+- SIGHUP reloads trust lists, callers, TLS files, rules, profiles and published lists. SIGTERM and SIGINT drain; a
+  second one gives up on open calls.
 - Exit status: 0 after a drain, 78 if the configuration or a file that it names is refused (systemd does not try again),
   1 if an address or the store cannot be had or something else failed, 2 if called wrongly.
 """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.callers.identity import CheckpointClass, Kind
 from gateway.callers.meter import Limits
@@ -150,3 +153,11 @@ def test_a_number_that_is_too_large_is_a_fault() -> None:
     with pytest.raises(RegistryInvalid) as caught:
         parse_registry("x = " + "9" * 5_000, known_calls())
     assert caught.value.path == "file"
+
+
+@given(
+    st.text(max_size=200) | st.lists(st.sampled_from([VERSION, HUB, RELAY, PLAIN, LOOPBACK, "=", "[["])).map("".join)
+)
+def test_whatever_the_text_is_it_is_a_registry_or_a_fault(text: str) -> None:
+    with suppress(RegistryInvalid):
+        assert parse_registry(text, known_calls()).rows
