@@ -203,7 +203,7 @@ def test_a_keeper_that_cannot_start_ends_the_start(tmp_path: Path) -> None:
     gateway.close()
     (refused,) = [one for one in gateway.events if one["event"] == "start_refused"]
     assert (refused["instance"], refused["part"]) == (f"{INSTANCE}.keeper", "status")
-    assert not [one for one in gateway.events if "worker" in one["instance"]]
+    assert not [one for one in gateway.events if one["event"] == "serving" and one["instance"] == INSTANCE]
 
 
 def test_what_is_started_again_serves_by_the_configuration_of_the_start(site: Site) -> None:

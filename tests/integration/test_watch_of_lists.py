@@ -57,7 +57,7 @@ async def test_what_points_to_no_list_is_judged_once(tmp_path: Path, clock: Fake
         codes = {
             "watched": good,
             "forged": good[:-4] + b"AAAA",
-            "cut": good[:-40],
+            "cut": good.rpartition(b".")[0],
             "opaque": b"YN00000001",
             "garbage": b"\xff\x00",
             "ended": country.code(0, Instant(clock() - 3_700)),
