@@ -92,6 +92,12 @@ class Readers:
         """Return up to which batch each list is read, for each gateway."""
         return [{one.name: one.number for one in lists.lists()} for lists in self._lists]
 
+    def forget(self) -> None:
+        """Map nothing any more: what is mapped here is not counted as a gateway's alone."""
+        self._lists.clear()
+        gc.unfreeze()
+        gc.collect()
+
     def behind(self, wanted: dict[ListName, int]) -> bool:
         """Tell whether any worker of any gateway does not read a list up to its number."""
         return any(found.get(name, 0) < number for found in self.numbers() for name, number in wanted.items())
@@ -316,6 +322,7 @@ def drill(folder: Path, given: argparse.Namespace) -> dict[str, Result]:
             )
         results |= asyncio.run(under_changes(gateways[0], nation, readers, given, folder))
         asyncio.run(verdicts_everywhere(gateways, nation))
+        readers.forget()
         for which, gateway in zip(("publisher", "follower"), gateways, strict=True):
             pss, anonymous = memory_of(gateway)
             results[f"memory_{which}"] = Result(pss, "MB", None, f"PSS of all its processes; {anonymous:.0f} anonymous")
