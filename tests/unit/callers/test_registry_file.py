@@ -13,6 +13,7 @@ from gateway.callers.identity import CheckpointClass, Kind
 from gateway.callers.meter import Limits
 from gateway.callers.registry import Who
 from gateway.callers.registry_file import MAX_FILE_BYTES, RegistryInvalid, parse_registry, read_registry
+from gateway.config import load
 from gateway.rpc.methods import METHODS, known_calls
 from gateway.values import DivisionCode, Profile, Purpose
 
@@ -137,6 +138,16 @@ def test_a_domain_without_authorities_is_refused(row: str, member: str) -> None:
     with pytest.raises(RegistryInvalid) as caught:
         registry(row, domains=frozenset({"other.example"}))
     assert caught.value.path == f"caller[0].{member}"
+
+
+DEPLOY = Path(__file__).parents[3] / "deploy" / "config"
+
+
+def test_the_shipped_sample_is_sound_with_the_shipped_configuration() -> None:
+    config = load(DEPLOY / "example.toml")
+    assert config.callers.registry == DEPLOY / "callers.toml"
+    found = read_registry(DEPLOY / "callers.toml", known_calls(), config.callers.authorities.keys())
+    assert [row.who.domain for row in found.rows] == ["rail.example", *["zhejiang.example"] * 4]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff", b"#" * (MAX_FILE_BYTES + 1)])
