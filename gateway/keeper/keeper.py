@@ -234,7 +234,8 @@ class Keeper:
         By her grant, where there is a registry; else by her certificate's name; in development, from this machine, any.
         """
         if self._judging.loaded.callers.grants is not None:
-            return bool((self._judging.desk.rights_of(caller).calls or READS_OF_LISTS) & READS_OF_LISTS)
+            rights = self._judging.desk.rights_of(caller)
+            return any(rights.allow_call(method) for method in READS_OF_LISTS)
         return caller.kind is not CallerKind.TLS_PEER or caller.caller_id in self._enrolled
 
     def _is_enrolled_name(self, name: str) -> bool:

@@ -28,7 +28,7 @@ from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_o
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.receipts_together import Drafts, drafts_for
 from gateway.rpc.time_left import time_left
-from gateway.rpc.validation import check
+from gateway.rpc.validation import MAX_BATCH, check
 from gateway.values import Caller, Decision, DisplayedCode, DivisionCode, Instant, OpaqueCode, Profile, Purpose, Way
 
 SLICE: Final = 32
@@ -105,7 +105,8 @@ async def verify_codes(
 
     Raises: as `verify_code`.
     """
-    terms = agreed(request, request.context, caller, desk, len(request.items))
+    # More than a batch can have is refused for its form: it must not look as if waiting would help.
+    terms = agreed(request, request.context, caller, desk, min(len(request.items), MAX_BATCH))
     drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipts_requested)
     response = pb.VerifyCodesResponse()
     try:

@@ -11,8 +11,9 @@ import pytest
 from healthcode.interop.v1 import reason_pb2, verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from gateway.callers.meter import Limits, Meters
 from gateway.callers.rights import Rights, up_to
-from gateway.errors import CallerRefused, NotReady, RefusalReason, RequestInvalid
+from gateway.errors import CallerRefused, NotReady, RateLimited, RefusalReason, RequestInvalid
 from gateway.rpc import verification
 from gateway.rpc.verification import SLICE, Terms, stream_item, verify_code, verify_codes
 from gateway.values import Caller, CallerId, CallerKind, Profile, Purpose
@@ -196,3 +197,16 @@ async def test_terms_of_a_stream_do_not_outlive_the_rights_to_them() -> None:
     for rights in (Rights(up_to(Profile.GATE)), Rights(up_to(Profile.STAFF), frozenset({Purpose.SELF_CHECK}))):
         with pytest.raises(CallerRefused):
             stream_item(item, terms, CALLER, AT, Desk(rights=rights)())
+
+
+async def test_a_batch_counts_its_codes_before_its_form_is_looked_at() -> None:
+    limits = Limits(calls_per_s=1, calls_burst=1, codes_per_s=1, codes_burst=512)
+    meters = Meters(clock=lambda: 0.0)
+    rights = Rights(up_to(Profile.STAFF), meter=meters.meter("a", limits))
+    desk = Desk(rights=rights)
+    many = pb.VerifyCodesRequest(context=CONTEXT, items=[pb.CodeItem(code=b"green:a")] * 513)
+    with pytest.raises(RequestInvalid):
+        await verify_codes(many, CALLER, AT, desk())
+    with pytest.raises(RateLimited):
+        await verify_code(pb.VerifyCodeRequest(context=CONTEXT, code=b"green:a"), CALLER, AT, desk())
+    assert desk.pipeline.seen == []
