@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from gateway.app import App
 from gateway.config import Config
 from gateway.duties import Duties
 from gateway.watch.logs import EventLog
+
+NICENESS: Final = 10
+"""A gate waits for a verdict, nobody waits for a list: where both want a core, the workers have it first."""
 
 
 class Keeper(App):
@@ -15,4 +21,6 @@ class Keeper(App):
 
     def __init__(self, config: Config, *, log: EventLog, http_socket: Path) -> None:
         """Load everything; open nothing. It tells of itself on `http_socket`. Raises: StartRefused."""
+        with suppress(OSError):  # a sandbox may forbid it: then all are equal
+            os.nice(NICENESS)
         super().__init__(config, log=log, duties=Duties.KEEP, http_socket=http_socket)

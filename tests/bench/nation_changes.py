@@ -166,7 +166,8 @@ class Unseen:
                     waiting.popleft()
                 if waiting:
                     oldest = min(oldest, waiting[0][1])
-            self.ages.append(now - oldest)
+            if any(self._waiting.values()):
+                self.ages.append(max(0.0, now - oldest))
             await asyncio.sleep(0.005)
 
 
@@ -205,6 +206,8 @@ async def under_changes(
             gc.collect()
             gc.freeze()
             with drip(target, path) as dripping:
+                # It samples in both phases: what it takes of this process's time is in both figures.
+                watching = asyncio.create_task(unseen.watch())
                 still = await steady(stub, codes, rate=given.load, seconds=given.phase)
                 began = time.monotonic()
                 dripping.begin(began)
@@ -212,7 +215,6 @@ async def under_changes(
                     name = nation[one.list_number].issuer.name
                     first[name] += 1
                     unseen.submitted(name, first[name], began + one.due_s - given.every)
-                watching = asyncio.create_task(unseen.watch())
                 loaded = await steady(stub, codes, rate=given.load, seconds=given.phase)
                 await asyncio.to_thread(dripping.end)
                 await readers.all_read(held_now(nation), within_s=30)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import struct
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def drip(target: str, path: Path) -> Iterator[Drip]:
 
 
 async def _publish(target: str, path: Path) -> None:
+    os.nice(10)  # it stands for other machines
     by_list: dict[int, list[DueBatch]] = {}
     for one in read_batches(path):
         by_list.setdefault(one.list_number, []).append(one)
