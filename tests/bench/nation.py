@@ -16,23 +16,19 @@ build/bench-nation.json is name -> {value, unit, limit, note}; `limit` is the mo
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-
-from rich.console import Console
-from rich.table import Table
 
 from gateway.changes import ListName
 from gateway.held.list_files import ListFiles
 from gateway.held.mapped_lists import MappedLists
 
+from .figures import Result, show, write
 from .nation_lists import OBSERVED, Snapshot, load_deflated, load_raw, make_snapshots
 from .nation_pipeline import measure
 from .nation_readers import Memory, memory_of, readers
@@ -42,22 +38,6 @@ OUTPUT = BUILD / "bench-nation.json"
 MB = 1_000_000
 MOST_MB = 800.0
 MOST_US = 1.0
-WIDTH = 132
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One line of the table."""
-
-    value: float
-    unit: str
-    limit: float | None = None
-    note: str = ""
-
-    @property
-    def misses(self) -> bool:
-        """Whether it is more than it may be."""
-        return self.limit is not None and self.value > self.limit
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -181,18 +161,6 @@ def judging(lists: Path, codes: int, rounds: int) -> dict[str, Result]:
     }
 
 
-def show(results: dict[str, Result]) -> None:
-    """Print the table."""
-    table = Table(title="1.4 billion people in memory", title_justify="left")
-    for column in ("", "", "at most", ""):
-        table.add_column(column, justify="right" if column or table.columns else "left")
-    for name, result in results.items():
-        value = f"{result.value:,.0f}" if result.value >= 1_000 else f"{result.value:.2f}"
-        limit = "" if result.limit is None else f"{result.limit:.0f}"
-        table.add_row(name, f"{value} {result.unit}", limit, result.note, style="red" if result.misses else None)
-    Console(width=WIDTH).print(table)
-
-
 def main() -> int:
     """Measure, print, write; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.nation", description=__doc__)
@@ -207,9 +175,8 @@ def main() -> int:
         results, snapshots = loading(Path(folder), lists, given.share)
         results |= serving(lists, snapshots, given.readers, given.rounds)
         results |= judging(lists, given.codes, given.rounds)
-    show(results)
-    OUTPUT.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")
-    return 1 if any(result.misses for result in results.values()) else 0
+    show("1.4 billion people in memory", results)
+    return write(OUTPUT, results)
 
 
 if __name__ == "__main__":

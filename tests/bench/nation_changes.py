@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import gc
 import itertools
-import json
 import os
 import sys
 import tempfile
@@ -25,14 +24,11 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import grpc
-from rich.console import Console
-from rich.table import Table
 
 from gateway.changes import ListName
 from gateway.errors import Reason
@@ -43,6 +39,7 @@ from gateway.values import Instant, Measure
 from tests.integration.gateway_process import Gateway, running
 from tests.integration.status_site import status_of
 
+from .figures import Result, show, write
 from .load import client, look_up, quantile, steady
 from .nation_drip import DueBatch, drip, write_batches
 from .nation_site import SENTINELS, NationSite, Province, make_nation, opening, request_of
@@ -51,21 +48,6 @@ BUILD: Final = Path(__file__).resolve().parent.parent.parent / "build"
 OUTPUT: Final = BUILD / "bench-changes.json"
 POLL_S: Final = 0.002
 SIDE_BY_SIDE: Final = 31
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One line of the table."""
-
-    value: float
-    unit: str
-    limit: float | None = None
-    note: str = ""
-
-    @property
-    def misses(self) -> bool:
-        """Whether it is more than it may be."""
-        return self.limit is not None and self.value > self.limit
 
 
 @asynccontextmanager
@@ -331,19 +313,6 @@ def drill(folder: Path, given: argparse.Namespace) -> dict[str, Result]:
     return results
 
 
-def show(results: dict[str, Result]) -> None:
-    """Print the table."""
-    table = Table(title="Changes of a nation", title_justify="left")
-    for column in ("", "", "at most", ""):
-        table.add_column(column, justify="right" if table.columns else "left")
-    for name, result in results.items():
-        limit = "" if result.limit is None else f"{result.limit:g}"
-        table.add_row(
-            name, f"{result.value:,.2f} {result.unit}", limit, result.note, style="red" if result.misses else None
-        )
-    Console(width=160).print(table)
-
-
 def main() -> int:
     """Measure, print, write; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.nation_changes", description=__doc__)
@@ -360,9 +329,8 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="changes-") as folder:
         results = drill(Path(folder), given)
-    show(results)
-    OUTPUT.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")
-    return 1 if any(result.misses for result in results.values()) else 0
+    show("Changes of a nation", results)
+    return write(OUTPUT, results)
 
 
 if __name__ == "__main__":
