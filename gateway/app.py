@@ -115,6 +115,7 @@ class App:
         # Where the edges listen, once started.
         self.grpc_port = 0
         self.status_port = 0
+        self.plain_port = 0
         self.http_port = 0
 
     async def start(self) -> None:
@@ -180,6 +181,7 @@ class App:
         if self._keeper is not None:
             self.status_port = await self._open_grpc(status_settings(self._config), keeping, "status.listen")
             await self._keeper.start()
+            self.plain_port = self._keeper.http_port
         converter, status = self._judging.converter, self._config.status
         if converter is not None and status is not None:
             watch = RegisterWatch(self._metrics.conversions, self._log)
