@@ -5,6 +5,7 @@ it. What stands in it is read without a lock and without a copy.
 
 - `layout.py`         a file to the byte: its header, its size, and which boot of which machine may believe it
 - `writable_list.py`  one list, as its only writer sees it
+- `write_out.py`      brings a file onto the disk in pieces
 - `list_files.py`     the folder, as its only writer sees it: open, create, replace, drop
 - `mapped_lists.py`   the folder, as every worker sees it: what stands at an index
 

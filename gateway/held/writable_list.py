@@ -41,6 +41,7 @@ from gateway.held.layout import (
     raw_bytes,
     read_slots,
 )
+from gateway.held.write_out import write_out
 from gateway.status.words import HOLE
 from gateway.values import Instant
 
@@ -215,6 +216,7 @@ class WritableList:
         if self.distrusted:
             raise OSError(errno.EIO, "an fsync of this file has failed before")
         try:
+            write_out(self._fd, file_bytes(self._header.capacity))
             os.fdatasync(self._fd)
         except OSError:
             self._distrust_it()
