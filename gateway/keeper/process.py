@@ -21,6 +21,10 @@ class Keeper(App):
 
     def __init__(self, config: Config, *, log: EventLog, http_socket: Path) -> None:
         """Load everything; open nothing. It tells of itself on `http_socket`. Raises: StartRefused."""
+        super().__init__(config, log=log, duties=Duties.KEEP, http_socket=http_socket)
+
+    async def start(self) -> None:
+        """See App; then make way for the workers. Not before: who starts is waited for."""
+        await super().start()
         with suppress(OSError):  # a sandbox may forbid it: then all are equal
             os.nice(NICENESS)
-        super().__init__(config, log=log, duties=Duties.KEEP, http_socket=http_socket)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from gateway.app import App
 from gateway.config import load
 from gateway.held import layout
 from gateway.held.list_files import ListFiles
+from gateway.keeper import process
 from gateway.keeper.process import Keeper
 from gateway.loading import StartRefused
 from gateway.rpc.client import connected
@@ -80,13 +82,18 @@ async def test_one_process_answers_and_keeps(site: StatusSite) -> None:
         assert await measure(app, code) is Measure.DENY, "what was acknowledged outlives the process"
 
 
-async def test_the_keeper_alone_answers_nothing_about_codes(site: StatusSite, tmp_path: Path) -> None:
+async def test_the_keeper_alone_answers_nothing_about_codes(
+    site: StatusSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_way: list[int] = []
+    monkeypatch.setattr(os, "nice", made_way.append)
     socket = tmp_path / "keeper.sock"
     keeper = Keeper(load(site.config), log=EventLog(io.StringIO()), http_socket=socket)
     await keeper.start()
     try:
         assert (keeper.grpc_port, keeper.status_port > 0, socket.is_socket()) == (0, True, True)
         assert {check.state for check in keeper.checks()} == {"ok"}
+        assert made_way == [process.NICENESS]
     finally:
         await keeper.drain()
 
