@@ -25,7 +25,7 @@ from gateway.rpc.methods import known_calls
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.trust.store import LoadedTrust, TrustStore, TrustUnavailable
 from gateway.values import Instant
-from gateway.watch.events import Part
+from gateway.watch.event import Part
 from keys.published import PublicKeyUnreadable, read_public_key
 from keys.signer import Signer, SignerUnavailable, open_signer
 

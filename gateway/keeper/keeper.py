@@ -38,7 +38,8 @@ from gateway.rpc.watch_codes import PipelineJudge, WatchDesk, WatchServicer
 from gateway.store.change_log import ChangeLog
 from gateway.store.open import StoreUnavailable, open_log
 from gateway.values import Caller, CallerId, CallerKind, Instant, IssuerId
-from gateway.watch.events import HttpAnswered, StatusFileBroken
+from gateway.watch.events import HttpAnswered
+from gateway.watch.events_status import StatusFileBroken
 from gateway.watch.following import FollowWatch, TokenListWatch, WatchesWatch
 from gateway.watch.logs import EventLog
 from gateway.watch.metrics import Metrics

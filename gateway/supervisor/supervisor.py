@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gateway
-from gateway.watch.events import Draining, HttpAnswered, Part, ReadinessChanged, Serving, Starting, Stopped
+from gateway.watch.event import Part
+from gateway.watch.events import Draining, HttpAnswered, ReadinessChanged, Serving, Starting, Stopped
 from gateway.watch.logs import EventLog
 from gateway.watch.processes import ProcessMetrics, ProcessWatch
 from gateway.web.server import HttpServer

@@ -1,6 +1,7 @@
 """What an operator sees: every metric name, log event and field is defined in this room and nowhere else.
 
 - `events.py`     the log events: one frozen type each, with its fields. What is not there cannot be logged.
+- `events_status.py`  those of live status; `event.py` says what an event is
 - `logs.py`       writes events as JSON lines; keeps the libraries' and Python's own words off the output
 - `metrics.py`    one registry per gateway and everything that is in it
 - `verdicts.py`   verifications by issuer, format, measure and reason

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.values import Instant
 
-from .events import SourceBack, SourceGone, SourceListRefused, TokenListLapsed
+from .events_status import SourceBack, SourceGone, SourceListRefused, TokenListLapsed
 from .logs import EventLog
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
-from .events import EVENTS, Event, Frames, LibrarySpoke, Unhandled
+from .event import Event, Frames
+from .events import EVENTS, LibrarySpoke, Unhandled
 
 _OWN = ("gateway.", "keys.")
 _MAX_FRAMES = 20

@@ -21,9 +21,9 @@ from prometheus_client.registry import Collector
 from gateway.changes import BatchRefusal, ListName
 from gateway.values import Instant, IssuerId
 
-from .events import (
+from .events import ClockJumped
+from .events_status import (
     BatchRefused,
-    ClockJumped,
     IssuerContradictsItself,
     StatusListAdopted,
     StatusListClosed,

@@ -17,7 +17,8 @@ from dataclasses import fields
 import pytest
 
 from gateway.watch import events
-from gateway.watch.events import EVENTS, Event, ReloadRefused, Starting, Stopped
+from gateway.watch.event import Event
+from gateway.watch.events import EVENTS, ReloadRefused, Starting, Stopped
 from gateway.watch.logs import EventLog, UnlistedEvent, exception_name, own_frames, take_over, watch_loop
 
 CANARY = "Canary Zhang 330102199001011234"
