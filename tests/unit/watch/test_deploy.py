@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from gateway.watch.events import EVENTS
+from tests.debian_programs import program
 from tests.unit.watch.test_catalogue import families, filled
 
 ROOT = Path(__file__).parents[3]
@@ -104,14 +104,12 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
-PACKAGES = {"promtool": "prometheus", "systemd-analyze": "systemd"}
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed (Debian: apt-get install --no-install-recommends {PACKAGES[name]})")
-    return found
+def ran(name: str, *arguments: str, folder: Path = DEPLOY) -> subprocess.CompletedProcess[str]:
+    """Run a program of Debian's to its end."""
+    path, environment = program(name)
+    return subprocess.run(
+        [path, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,14 +117,7 @@ def tool(name: str) -> str:
     [["check", "config", "scrape.yml"], ["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]],
 )
 def test_prometheus_takes_the_files(arguments: list[str]) -> None:
-    done = subprocess.run(
-        [tool("promtool"), *arguments],
-        cwd=DEPLOY / "prometheus",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = ran("promtool", *arguments, folder=DEPLOY / "prometheus")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout
 
@@ -139,9 +130,7 @@ def test_promql_of_the_dashboard_is_taken(tmp_path: Path) -> None:
     rules = [{"record": f"test:{number}", "expr": one} for number, one in enumerate(found)]
     file = tmp_path / "rules.json"
     file.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
-    done = subprocess.run(
-        [tool("promtool"), "check", "rules", str(file)], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = ran("promtool", "check", "rules", str(file))
     assert f"{len(rules)} rules found" in done.stdout, done.stdout + done.stderr
 
 
@@ -156,9 +145,7 @@ def test_the_systemd_unit_fits_the_command() -> None:
 
 def test_systemd_takes_the_unit() -> None:
     unit = DEPLOY / "systemd" / "hcgw.service"
-    done = subprocess.run(
-        [tool("systemd-analyze"), "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = ran("systemd-analyze", "verify", str(unit))
     # That the command is not installed at its place is no fault of the unit.
     faults = [
         line
