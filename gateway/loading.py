@@ -161,7 +161,7 @@ def load_signer(config: Config) -> Signer:
     return _signer(config.receipts.signer, "receipts.signer")
 
 
-def load_other_keys(config: Config) -> tuple[Mapping[str, str], ...]:
+def load_other_keys(config: Config) -> tuple[Mapping[str, object], ...]:
     """Return the public keys that are published beside the receipt key, as JWKs. Raises: StartRefused."""
     found = []
     for file in config.receipts.other_keys:

@@ -8,7 +8,8 @@ From a list to an answer:
 - `trust_list.py`      the same with its keys made, and those that are refused
 - `jwk.py`, `x509.py`  a key from a JWK or a certificate (`der.py` walks it)
 - `algorithms.py`      one key, one algorithm: ECDSA there, the others in `ed25519.py`, `rsa.py`, `sm2.py`
-                         (`sm2_libcrypto.py` calls the system's, `sm2_curve.py` and `sm2_der.py` check what goes in)
+                         (`sm2_libcrypto.py` calls the system's, `sm2_curve.py` and `sm2_der.py` check what goes in,
+                         `sm2_settings.py` how it is signed)
 - `ring.py`            the keys, found in one look
 - `revocation.py`      lists of revoked ids, carried, not judged
 

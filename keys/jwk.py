@@ -6,6 +6,7 @@
 - `use` other than `sig`, and `key_ops` without `verify`, are refused: an encryption key signs nothing.
 - Private members are refused: whoever publishes one has published the key.
 - Coordinates have their full length and numbers no leading zeros, so that a key has one spelling and one thumbprint.
+- An SM2 key states its settings in a member `sm2`, or has them pinned by whoever reads it (sm2_settings.py).
 - Members that are not known (`date`, `x5c`) are passed over; certificates in a JWK prove nothing here.
 - A key without `kid` is known by its thumbprint.
 """
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .algorithms import PublicKey, RefusedKey, Sm2Settings, make_verifier
 from .revocation import MAX_COUNTER
 from .rsa import rsa_public_key
+from .sm2_settings import settings_of
 from .strict import StrictError, base64url_decode
 from .values import Algorithm, IssuerId, KeyId, KeyRefusal, KeyRefused, TrustedKey
 
@@ -82,7 +84,7 @@ def keys_from_jwks(
         issuer: whose codes the keys sign.
         algorithms: what is taken. SMART_HEALTH_CARD with `require_thumbprint` is the rule of SMART Health Cards.
         require_thumbprint: `kid` must be the key's RFC 7638 thumbprint.
-        sm2: needed for SM2 keys.
+        sm2: pinned for its SM2 keys; those that state their own must state the same.
 
     Raises:
         KeyRefused: MALFORMED, if this is no key set or one of more than MAX_KEYS keys.
@@ -145,7 +147,8 @@ def key_from_jwk(
     # 3
     _check_purpose(jwk)
     # 4
-    verifier = make_verifier(algorithm, _public_key(jwk, kind, algorithm), sm2=sm2)
+    settings = settings_of(jwk, sm2) if algorithm is Algorithm.SM2 else None
+    verifier = make_verifier(algorithm, _public_key(jwk, kind, algorithm), sm2=settings)
     # 5
     key_id = _key_id(jwk, require_thumbprint=require_thumbprint)
     return TrustedKey(issuer, key_id, algorithm, verifier, revocation_counter=_revocation_counter(jwk))

@@ -30,7 +30,9 @@ from typing import Final
 from . import sm2_libcrypto as libcrypto
 from .sm2_curve import FIELD_BYTES, N, public_point
 from .sm2_der import (
+    SM2_CURVE,
     pkcs8_from_scalar,
+    pkcs8_from_sec1,
     public_key_from_spki,
     signature_from_raw,
     signature_to_raw,
@@ -43,6 +45,7 @@ __all__ = [
     "Sm2Signer",
     "Sm2Verifier",
     "available",
+    "names_the_curve",
     "public_key_from_spki",
     "self_test",
     "sm3",
@@ -157,6 +160,14 @@ def _checked_id(signer_id: bytes) -> bytes:
     return signer_id
 
 
+def names_the_curve(pem: bytes) -> bool:
+    """Tell whether this is one private key in PEM that names the SM2 curve. Needs no libcrypto, and takes no key."""
+    try:
+        return SM2_CURVE in _der_of(pem)
+    except KeyRefused:
+        return False
+
+
 class Sm2Verifier:
     """An SM2 public key of one issuer, with the three settings that the issuer signs by. Implements `Verifier`.
 
@@ -241,19 +252,12 @@ class Sm2Signer:
     def from_pem(cls, pem: bytes, *, signer_id: bytes, z_mode: bool, raw: bool) -> Sm2Signer:
         """Take one unencrypted PKCS #8 or SEC 1 key in PEM. Raises KeyRefused (UNSUPPORTED_ALGORITHM, MALFORMED)."""
         _require()
-        block = _PEM.fullmatch(pem)
-        if block is None:
-            raise KeyRefused(KeyRefusal.MALFORMED, "not one unencrypted private key in PEM")
-        try:
-            der = base64.b64decode(re.sub(rb"[\r\n]", b"", block[2]), validate=True)
-        except binascii.Error:
-            raise KeyRefused(KeyRefusal.MALFORMED, "the PEM's base64") from None
-        return cls(_private_key(der), signer_id=signer_id, z_mode=z_mode, raw=raw)
+        return cls(_private_key(_der_of(pem)), signer_id=signer_id, z_mode=z_mode, raw=raw)
 
     def private_pem(self) -> bytes:
-        """Write the private key as unencrypted SEC 1 in PEM. Whoever asks is answerable for where it goes."""
-        text = base64.encodebytes(self._key.private_der())
-        return b"-----BEGIN EC PRIVATE KEY-----\n" + text + b"-----END EC PRIVATE KEY-----\n"
+        """Write the private key as unencrypted PKCS #8 in PEM. Whoever asks is answerable for where it goes."""
+        text = base64.encodebytes(pkcs8_from_sec1(self._key.private_der()))
+        return b"-----BEGIN PRIVATE KEY-----\n" + text + b"-----END PRIVATE KEY-----\n"
 
     @property
     def public_key(self) -> bytes:
@@ -280,6 +284,16 @@ class Sm2Signer:
         if raw is None:
             raise libcrypto.LibcryptoFailed("libcrypto made a signature that is not DER")
         return raw
+
+
+def _der_of(pem: bytes) -> bytes:
+    block = _PEM.fullmatch(pem)
+    if block is None:
+        raise KeyRefused(KeyRefusal.MALFORMED, "not one unencrypted private key in PEM")
+    try:
+        return base64.b64decode(re.sub(rb"[\r\n]", b"", block[2]), validate=True)
+    except binascii.Error:
+        raise KeyRefused(KeyRefusal.MALFORMED, "the PEM's base64") from None
 
 
 def _private_key(der: bytes) -> libcrypto.Key:

@@ -24,8 +24,10 @@ _BIT_STRING: Final = 0x03
 _OID: Final = 0x06
 
 _EC_PUBLIC_KEY: Final = bytes.fromhex("2a8648ce3d0201")  # 1.2.840.10045.2.1
-_SM2_CURVE: Final = bytes.fromhex("2a811ccf5501822d")  # 1.2.156.10197.1.301
-_ALGORITHM: Final = b"\x30\x13\x06\x07" + _EC_PUBLIC_KEY + b"\x06\x08" + _SM2_CURVE
+SM2_CURVE: Final = b"\x06\x08" + bytes.fromhex("2a811ccf5501822d")
+"""The curve by its name, 1.2.156.10197.1.301, as DER."""
+
+_ALGORITHM: Final = b"\x30\x13\x06\x07" + _EC_PUBLIC_KEY + SM2_CURVE
 
 
 class _BadDer(ValueError):
@@ -141,6 +143,10 @@ def spki_from_public_key(point: bytes) -> bytes:
 
 def pkcs8_from_scalar(scalar: bytes) -> bytes:
     """Wrap a private scalar (32 bytes, already checked) in an unencrypted PrivateKeyInfo without a public key."""
-    sec1 = b"\x30\x25\x02\x01\x01\x04\x20" + scalar
+    return pkcs8_from_sec1(b"\x30\x25\x02\x01\x01\x04\x20" + scalar)
+
+
+def pkcs8_from_sec1(sec1: bytes) -> bytes:
+    """Wrap an ECPrivateKey (at most 100 bytes: without its public key) in an unencrypted PrivateKeyInfo."""
     body = b"\x02\x01\x00" + _ALGORITHM + bytes((0x04, len(sec1))) + sec1
     return bytes((_SEQUENCE, len(body))) + body

@@ -18,6 +18,7 @@ from typing import Final
 
 from .algorithms import Sm2Settings
 from .revocation import METHOD, RevocationList
+from .sm2_settings import written_settings
 from .values import Environment, Instant, IssuerId, KeyId, KeyUse
 
 FORMAT_VERSION: Final = 1
@@ -131,11 +132,7 @@ def _written_key(key: ListedKey) -> dict[str, object]:
     if key.uses is not None:
         written["uses"] = sorted(use.value for use in key.uses)
     if key.sm2 is not None:
-        written["sm2"] = {
-            "id": key.sm2.signer_id.decode(),
-            "z": key.sm2.z_mode,
-            "signature": "raw" if key.sm2.raw else "der",
-        }
+        written["sm2"] = written_settings(key.sm2)
     return written
 
 

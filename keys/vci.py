@@ -16,8 +16,9 @@ from typing import Final
 from .algorithms import RefusedKey
 from .jwk import SMART_HEALTH_CARD, keys_from_jwks, listed_members
 from .revocation import RevocationInvalid, RevocationList, revocation_list_from_crl
+from .sm2_settings import settings_of
 from .trust_document import MAX_ISSUERS, MAX_NAME_CHARACTERS, ListedIssuer, ListedKey
-from .values import IssuerId, KeyRefusal, KeyRefused
+from .values import Algorithm, IssuerId, KeyRefusal, KeyRefused
 
 SHC_FORMAT: Final = "shc"
 
@@ -89,7 +90,12 @@ def listed_from_jwks(jwks: object, *, issuer: IssuerId, shc: bool) -> tuple[tupl
     offered = jwks["keys"] if isinstance(jwks, dict) else []
     kept = [jwk for number, jwk in enumerate(offered) if f"keys[{number}]" not in left_out]
     listed = tuple(
-        ListedKey(key.algorithm.value, key.key_id, jwk=listed_members(jwk))
+        ListedKey(
+            key.algorithm.value,
+            key.key_id,
+            jwk=listed_members(jwk),
+            sm2=settings_of(jwk) if key.algorithm is Algorithm.SM2 else None,
+        )
         for key, jwk in zip(taken, kept, strict=True)
     )
     return listed, refused

@@ -14,6 +14,7 @@
 - `lists.py`      lists sign | check: published lists
 - `callers.py`    callers check | show: the registry of callers
 - `dev_certs.py`  dev-certs: throw-away certificates
+- `dev_key.py`    dev-key: a throw-away key to sign with
 - `status.py`     status lists | open | publish | close | watch: live status (`status_changes.py`, `status_watch.py`)
 - `db.py`         db migrate | check | copy: the store of signed batches (`db_check.py`)
 - `version.py`    version

@@ -136,7 +136,7 @@ def _signer_faults(config: Config) -> list[str]:
         typer.echo(f"receipts.signer    ok: {signer.algorithm.value}, key id {signer.key_id.decode()}")
         others = load_other_keys(config)
         if others:
-            typer.echo(f"receipts.other_keys ok: {', '.join(key['kid'] for key in others)}")
+            typer.echo(f"receipts.other_keys ok: {', '.join(str(key['kid']) for key in others)}")
         converting = load_conversion_signer(config)
         if converting is not None:
             typer.echo(f"conversion.signer  ok: {converting.algorithm.value}, key id {converting.key_id.decode()}")

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "lists": "gateway.cli.lists:app",
     "callers": "gateway.cli.callers:app",
     "dev-certs": "gateway.cli.dev_certs:dev_certs",
+    "dev-key": "gateway.cli.dev_key:dev_key",
     "status": "gateway.cli.status:app",
     "db": "gateway.cli.db:app",
     "version": "gateway.cli.version:version",

@@ -22,9 +22,11 @@ from gateway.receipts.checking import (
     check_receipt,
 )
 from gateway.values import Instant, IssuerId
+from keys.algorithms import RefusedKey
 from keys.jwk import keys_from_jwks
+from keys.signer import SIGNING
 from keys.strict import StrictError, base64url_decode, parse_json
-from keys.values import Algorithm, KeyRefused, TrustedKey
+from keys.values import KeyRefused, TrustedKey
 
 from .scanned import scanned_bytes
 
@@ -40,7 +42,6 @@ STATUS: Final = {ReceiptFault.UNKNOWN_KEY: UNKNOWN, ReceiptFault.EXPIRED: EXPIRE
 GATEWAY: Final = "http://127.0.0.1:9464/.well-known/jwks.json"
 MAX_KEY_SET_BYTES: Final = 256 * 1024
 FETCH_S: Final = 5.0
-_ALGORITHMS: Final = frozenset({Algorithm.ED25519, Algorithm.ES256})
 _MAX_DEPTH: Final = 8
 
 SENTENCES: Final = {
@@ -108,27 +109,30 @@ def verify(
     except StrictError:
         _refuse("--salt must be base64url without padding")
     shown = (sys.stdin.read(MAX_RECEIPT_CHARACTERS + 2) if text == "-" else text).strip()
+    keys, unusable = _keys(jwks)
     try:
-        found = check_receipt(shown, _keys(jwks), expected)
+        found = check_receipt(shown, keys, expected)
     except ReceiptRefused as refused:
         _print_fault(refused.fault, as_json=as_json)
+        if refused.fault is ReceiptFault.UNKNOWN_KEY:
+            for key in unusable:
+                typer.secho(f"hcgw receipt verify: {key.position} cannot be used here: {key.detail}", err=True)
         raise typer.Exit(STATUS.get(refused.fault, NOT_VALID)) from None
     _print(found, as_json=as_json, with_code=code is not None)
 
 
-def _keys(place: str) -> list[TrustedKey]:
-    """Return the keys of a key set. Ends the command with UNKNOWN if it cannot be had."""
+def _keys(place: str) -> tuple[list[TrustedKey], list[RefusedKey]]:
+    """Return the keys of a key set that can be used, and the others. Ends with UNKNOWN if there is no set."""
     try:
         data = _fetched(place) if place.startswith(("http://", "https://")) else _read(Path(place))
-        taken, _ = keys_from_jwks(
-            parse_json(data, max_depth=_MAX_DEPTH), issuer=IssuerId("gateway"), algorithms=_ALGORITHMS
+        return keys_from_jwks(
+            parse_json(data, max_depth=_MAX_DEPTH), issuer=IssuerId("gateway"), algorithms=frozenset(SIGNING)
         )
     except (OSError, http.client.HTTPException) as failed:
         reason = getattr(failed, "strerror", None) or type(failed).__name__
         _end(UNKNOWN, f"the key set cannot be had from {place}: {reason}")
     except (StrictError, KeyRefused):
         _end(UNKNOWN, f"{place} is no key set")
-    return taken
 
 
 def _read(file: Path) -> bytes:

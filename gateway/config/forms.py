@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode
 from gateway.loopback import is_loopback
 
 SignerUri = NewType("SignerUri", str)
-"""Where the receipt key lives, as `keys.signer` understands it: ``file:<path of a PEM private key>``."""
+"""Where a key that signs lives, as `keys.signer` understands it: ``file:<path of a PEM>`` of Ed25519, P-256 or SM2."""
 
 
 @dataclass(frozen=True, slots=True)

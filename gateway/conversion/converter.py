@@ -97,7 +97,9 @@ class BriefSigner:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
         self.key_id = KeyId(signer.key_id[:_KEY_ID_LETTERS])
-        self.public_jwk: Mapping[str, str] = MappingProxyType({**signer.public_jwk, "kid": self.key_id.decode("ascii")})
+        self.public_jwk: Mapping[str, object] = MappingProxyType(
+            {**signer.public_jwk, "kid": self.key_id.decode("ascii")}
+        )
 
     @property
     def algorithm(self) -> Algorithm:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from keys.signer import Signer, generate_dev_key, open_signer
 from keys.values import Algorithm
@@ -43,19 +39,5 @@ class DemoHome:
         """Return the signer of `name`, with a key that is made the first time it is asked for."""
         file = self.key_file(name)
         if not file.exists():
-            if algorithm is Algorithm.ED25519:
-                generate_dev_key(file)
-            else:
-                self.write_private(file, _p256_pem())
+            generate_dev_key(file, algorithm)
         return open_signer(f"file:{file}")
-
-    def write_private(self, file: Path, pem: bytes) -> None:
-        """Write a new private key that only its owner can read."""
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(pem)
-
-
-def _p256_pem() -> bytes:
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,17 +14,14 @@ from cryptography.x509.oid import NameOID
 
 from gateway.values import Algorithm, Instant, IssuerId, KeyId
 from keys import sm2
-from keys.algorithms import Sm2Settings
 from keys.revocation import RevocationList
 from keys.signer import Signer
+from keys.sm2_settings import OWN_SETTINGS
 from keys.trust_document import ListedIssuer, ListedKey, TrustDocument, write_document
 from keys.values import Environment
 from keys.x509 import certificate_key_id
 
 from .home import DemoHome
-
-SM2_SETTINGS: Final = Sm2Settings(b"1234567812345678", z_mode=True, raw=True)
-"""Pinned for the sample province; the identity is the usual one of GM/T 0009."""
 
 REVOKED_CARD: Final = "rev0ked"
 
@@ -70,7 +66,7 @@ def make_issuers(home: DemoHome) -> SampleIssuers:
         guizhou=make_guizhou(home),
         hainan=_province(home, "460000", "hainan", "Sample Hainan", Algorithm.ES256),
         jilin=_province(home, "220000", "jilin", "Sample Jilin", Algorithm.ED25519, {"orange": "YELLOW"}),
-        fujian=_sm2_province(home) if sm2.available() else None,
+        fujian=_province(home, "350000", "fujian", "Sample Fujian", Algorithm.SM2) if sm2.available() else None,
         certificates=_with_certificate(home, "XA", "hcert", "Sample certificate authority", {"vaccinated": "GREEN"}),
         cards=_card_issuer(home),
         seals=_with_certificate(home, "XBA", "vdsnc", "Sample seal authority", {"attested": "UNCONFIRMED"}),
@@ -116,29 +112,8 @@ def _native_states(extra: dict[str, str]) -> dict[str, str]:
 
 
 def _listed(signer: Signer) -> ListedKey:
-    return ListedKey(signer.algorithm.value, signer.key_id, jwk=signer.public_jwk)
-
-
-def _sm2_province(home: DemoHome) -> SampleIssuer:
-    file = home.key_file("fujian")
-    if not file.exists():
-        home.write_private(file, sm2.Sm2Signer.generate(signer_id=b"", z_mode=True, raw=True).private_pem())
-    settings = SM2_SETTINGS
-    signer = sm2.Sm2Signer.from_pem(
-        file.read_bytes(), signer_id=settings.signer_id, z_mode=settings.z_mode, raw=settings.raw
-    )
-    point = signer.public_key
-    key_id = KeyId(b"fujian-1")
-    jwk = {"kty": "EC", "crv": "SM2", "x": _base64url(point[1:33]), "y": _base64url(point[33:]), "kid": "fujian-1"}
-    listed = ListedIssuer(
-        IssuerId("https://fujian.code.example"),
-        "Sample Fujian",
-        frozenset({"native"}),
-        (ListedKey(Algorithm.SM2.value, key_id, jwk=jwk, sm2=settings),),
-        "350000",
-        _native_states({}),
-    )
-    return SampleIssuer(listed, Algorithm.SM2, key_id, signer.sign)
+    settings = OWN_SETTINGS if signer.algorithm is Algorithm.SM2 else None
+    return ListedKey(signer.algorithm.value, signer.key_id, jwk=signer.public_jwk, sm2=settings)
 
 
 def _card_issuer(home: DemoHome) -> SampleIssuer:
@@ -189,7 +164,3 @@ def _self_signed(home: DemoHome, name: str, country: str, title: str) -> bytes:
         .sign(key, hashes.SHA256())
     )
     return built.public_bytes(serialization.Encoding.DER)
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()

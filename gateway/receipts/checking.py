@@ -35,7 +35,12 @@ MAX_CLOCK_SKEW_S: Final = 60
 
 MAX_SIZE: Final = 1 << 32
 _MAX_DEPTH: Final = 8
-_NAMES: Final = {"EdDSA": Algorithm.ED25519, "Ed25519": Algorithm.ED25519, "ES256": Algorithm.ES256}
+_NAMES: Final = {
+    "EdDSA": Algorithm.ED25519,
+    "Ed25519": Algorithm.ED25519,
+    "ES256": Algorithm.ES256,
+    "SM2": Algorithm.SM2,
+}
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 
 

@@ -15,15 +15,12 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from gateway.disclosure import disclose
 from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.status.observe import observe
 from gateway.values import Caller, CallerId, CallerKind, DivisionCode, Profile, Purpose
-from keys.signer import Signer, generate_dev_key, open_signer
+from keys.signer import SIGNING, Signer, generate_dev_key
 from tests.unit.codes import AT, authentic
 
 BUILD: Final = Path(__file__).parents[2] / "build"
@@ -72,14 +69,7 @@ def measured(work: Work, seconds: float) -> float:
 
 
 def signers(folder: Path) -> dict[str, Signer]:
-    p256 = folder / "p256.pem"
-    p256.touch(0o600)
-    p256.write_bytes(
-        ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return {"Ed25519": generate_dev_key(folder / "ed25519.pem"), "ES256": open_signer(f"file:{p256}")}
+    return {one.value: generate_dev_key(folder / f"{one.value}.pem", one) for one in SIGNING}
 
 
 def run(rounds: int, seconds: float) -> dict[str, dict[str, float]]:

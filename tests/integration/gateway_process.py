@@ -43,6 +43,7 @@ class Site:
 
     folder: Path
     province: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    signs_with: Algorithm = Algorithm.ED25519
 
     def __post_init__(self) -> None:
         self.trust = self.folder / "trust.json"
@@ -51,7 +52,7 @@ class Site:
         self.policy.mkdir()
         for rules in SHIPPED.glob("*.toml"):
             (self.policy / rules.name).write_bytes(rules.read_bytes())
-        generate_dev_key(self.folder / "receipts.key.pem")
+        generate_dev_key(self.folder / "receipts.key.pem", self.signs_with)
         self.write_trust(sequence=1)
         self.config.write_text(
             """

@@ -18,7 +18,6 @@ from pathlib import Path
 import grpc
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 from typer.testing import CliRunner, Result
@@ -26,9 +25,11 @@ from typer.testing import CliRunner, Result
 from gateway.cli.main import app as command
 from gateway.receipts.receipt import RECEIPT_TYPE, ROOT_TYPE, joined
 from keys.signer import generate_dev_key
+from keys.values import Algorithm
 from tests.integration.gateway_process import Gateway, Site, running, stub_of
 from tests.integration.node_programs import ROOT, installed_packages, program
 from tests.integration.test_operation import not_started
+from tests.unit.receipts.pyjwt_sm2 import pyjwt_claims
 
 CALLER, GATEWAY = "dev-loopback", "https://gateway.test"
 EXAMPLE = ROOT / "docs" / "receipts" / "verify.mjs"
@@ -116,9 +117,9 @@ def ask_stream(gateway: Gateway, codes: list[bytes]) -> tuple[list[Given], list[
     ], bundles
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    site = Site(tmp_path_factory.mktemp("site"))
+@pytest.fixture(scope="module", params=[Algorithm.ED25519, Algorithm.SM2])
+def told(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Told:
+    site = Site(tmp_path_factory.mktemp("site"), signs_with=request.param)
     codes = [site.code(state, code_id=f"code-{number}") for number, state in enumerate(("green", "red", "yellow"))]
     with running(site) as gateway:
         verdict = gateway.verify(codes[0]).verdict
@@ -170,14 +171,15 @@ def test_a_batch_has_one_signature_and_a_stream_one_for_what_came_together(told:
 
 
 def test_pyjwt_takes_them_too(told: Told) -> None:
-    keys = jwt.PyJWKSet.from_json(told.jwks.read_text())
+    keys = {jwk["kid"]: jwk for jwk in json.loads(told.jwks.read_text())["keys"]}
     for given in (told.alone, told.batch[0], told.stream[-1]):
         token = given.text.partition("~")[0]
         header = jwt.get_unverified_header(token)
-        claims = jwt.decode(token, keys[header["kid"]], algorithms=["EdDSA"], audience=CALLER, issuer=GATEWAY)
+        claims = pyjwt_claims(token, keys[header["kid"]], audience=CALLER, issuer=GATEWAY)
         assert header["typ"] == (ROOT_TYPE if "root" in claims else RECEIPT_TYPE)
 
 
+@pytest.mark.parametrize("told", [Algorithm.ED25519], indirect=True)  # it knows no SM2, and takes none
 def test_jose_of_npm_takes_them_too(told: Told) -> None:
     modules = installed_packages()
 
@@ -231,16 +233,14 @@ def test_the_example_in_another_language_says_the_same(told: Told) -> None:
         assert example(told, text, caller, *code) == (1, "", why)
 
 
-def test_old_and_new_key_stand_side_by_side(tmp_path: Path) -> None:
-    site = Site(tmp_path)
+@pytest.mark.parametrize(("before_", "after_"), [(Algorithm.ED25519, Algorithm.SM2), (Algorithm.SM2, Algorithm.ES256)])
+def test_old_and_new_key_stand_side_by_side(tmp_path: Path, before_: Algorithm, after_: Algorithm) -> None:
+    site = Site(tmp_path, signs_with=before_)
     with running(site) as gateway:
         before = gateway.verify(site.code()).verdict
-    old = serialization.load_pem_private_key((tmp_path / "receipts.key.pem").read_bytes(), password=None)
-    (tmp_path / "old.pub.pem").write_bytes(
-        old.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-    generate_dev_key(tmp_path / "new.pem")
-    changed = ("receipts.signer=file:new.pem", 'receipts.other_keys=["old.pub.pem"]', "receipts.lifetime_s=3600")
+        (tmp_path / "old.jwk").write_text(json.dumps(json.loads(gateway.get("/.well-known/jwks.json")[1])["keys"][0]))
+    generate_dev_key(tmp_path / "new.pem", after_)
+    changed = ("receipts.signer=file:new.pem", 'receipts.other_keys=["old.jwk"]', "receipts.lifetime_s=3600")
     with running(site, *changed) as gateway:
         after = gateway.verify(site.code()).verdict
         (tmp_path / "jwks.json").write_bytes(gateway.get("/.well-known/jwks.json")[1])
@@ -256,6 +256,16 @@ def test_old_and_new_key_stand_side_by_side(tmp_path: Path) -> None:
     assert claims[0]["kid"] != claims[1]["kid"]
     assert claims[1]["claims"]["exp"] - claims[1]["claims"]["iat"] == 3600
     assert [one["claims"]["trust"][0].partition(":")[0] for one in claims] == ["1", "1", "2"]
+
+
+def test_an_sm2_key_that_libcrypto_does_not_take_stops_the_start(tmp_path: Path) -> None:
+    site = Site(tmp_path, signs_with=Algorithm.SM2)
+    key = tmp_path / "receipts.key.pem"
+    lines = key.read_text().splitlines(keepends=True)
+    key.write_text("".join([lines[0], lines[1][:-5] + "\n", *lines[2:]]))
+    status, (refused,) = not_started(site)
+    assert (status, refused["part"]) == (78, "signer")
+    assert lines[1][10:40] not in json.dumps(refused)
 
 
 def test_what_is_no_public_key_stops_the_start(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Makes vectors.json: receipts that this project signs itself, with keys that everybody can derive.
 
 Run `python -m tests.conformance.receipts.make_vectors` to print it. The private keys are SHA-256 of a public sentence:
-they protect nothing. Signatures are deterministic (RFC 8032, RFC 6979), and so is what is random in a real receipt, so
-that the file is the same on every run.
+they protect nothing. Signatures are deterministic (RFC 8032, RFC 6979; SM2 by hand), and so is what is random in a real
+receipt, so that the file is the same on every run. What is added goes behind what is there: known answers stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from unittest.mock import patch
 
@@ -36,7 +37,11 @@ from gateway.values import (
     Purpose,
 )
 from keys.jwk import thumbprint
-from tests.conformance.native.make_vectors import TestKey, ed25519_key, es256_key
+from keys.sm2_curve import N
+from keys.sm2_der import signature_from_raw
+from keys.sm2_settings import OWN_SETTINGS, own_jwk
+from tests.conformance.native.make_vectors import SENTENCE, TestKey, ed25519_key, es256_key
+from tests.conformance.receipts import sm2_by_hand
 
 AT = Instant(1_600_000_000.0)
 """When everything in the vectors was said."""
@@ -49,6 +54,8 @@ CALLER = Caller(CallerId("spiffe://zhejiang.example/hub/330100/rail/east"), Call
 TRUST = ("12:" + hashlib.sha256(b"a trust list").hexdigest(),)
 CODES = (b"HCI1:TEST", "粤康码".encode(), b"", b"HC1:ANOTHER", b"x" * 300)
 
+SM2_PRIVATE = int.from_bytes(hashlib.sha256(f"{SENTENCE}SM2".encode()).digest(), "big") % (N - 2) + 1
+
 Members = dict[str, object]
 
 
@@ -58,7 +65,7 @@ class PublicSigner:
 
     algorithm: Algorithm
     key_id: KeyId
-    public_jwk: Mapping[str, str]
+    public_jwk: Mapping[str, object]
     sign: Callable[[bytes], bytes]
 
 
@@ -69,8 +76,22 @@ def signer_of(key: TestKey, algorithm: str) -> PublicSigner:
     return PublicSigner(key.algorithm, KeyId(kid.encode()), jwk, key.sign)
 
 
+def sm2_signer() -> PublicSigner:
+    """Return the signer of the SM2 test key."""
+    members = own_jwk(b"\x04" + b"".join(map(sm2_by_hand.octets, sm2_by_hand.times(SM2_PRIVATE))))
+    kid = thumbprint(members)
+    jwk = {**members, "kid": kid, "use": "sig", "alg": "SM2"}
+    return PublicSigner(Algorithm.SM2, KeyId(kid.encode()), jwk, sm2_signing(OWN_SETTINGS.signer_id))
+
+
+def sm2_signing(signer_id: bytes) -> Callable[[bytes], bytes]:
+    """Return how the SM2 test key signs under an ID."""
+    return partial(sm2_by_hand.sign, SM2_PRIVATE, signer_id=signer_id)
+
+
 ED25519 = signer_of(ed25519_key(), "EdDSA")
 ES256 = signer_of(es256_key(), "ES256")
+SM2 = sm2_signer()
 
 STAFF = StaffDisclosure(
     Measure.PASS,
@@ -123,35 +144,65 @@ def again(token: str, signer: PublicSigner, header: Members, claims: Members) ->
     return f"{signed}.{_base64url(signer.sign(signed.encode()))}"
 
 
+def _told(name: str, text: str, salt: bytes, code: bytes | None) -> Members:
+    parts = text.split("~")
+    claims = _opened(parts[1] if len(parts) > 1 else text.split(".")[1])
+    members: Members = {"name": name, "receipt": text}
+    if code is not None:
+        members |= {"code_base64url": _base64url(code), "salt": _base64url(salt)}
+    return members | {"claims": claims}
+
+
+def _alone(kind: str, signer: PublicSigner) -> Iterator[Members]:
+    issuer = ReceiptIssuer(GATEWAY, signer, ENDS - int(AT), TRUST)
+    for profile, said in (("STAFF", STAFF), ("GATE", GATE)):
+        given = issuer.issue(said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODES[0])
+        yield _told(f"alone, {kind}, {profile}", given.text, given.salt, CODES[0])
+
+
+def _together(issuer: ReceiptIssuer, size: int, suffix: str = "") -> Iterator[Members]:
+    drafts = _drafts(issuer, size)
+    signed = issuer.sign_together([one.payload for one in drafts], caller=CALLER, at=AT)
+    for index, (draft, path) in enumerate(zip(drafts, signed.paths, strict=True)):
+        text = joined(signed.root, draft.payload, index, path)
+        yield _told(f"number {index} of {size}{suffix}", text, draft.salt, CODES[index])
+
+
 def accepted() -> list[Members]:
     """Return the receipts that are valid, each with what is told of it."""
-    found: list[Members] = []
-
-    def add(name: str, text: str, draft_or_salt: bytes, code: bytes | None) -> None:
-        parts = text.split("~")
-        claims = _opened(parts[1] if len(parts) > 1 else text.split(".")[1])
-        members: Members = {"name": name, "receipt": text}
-        if code is not None:
-            members |= {"code_base64url": _base64url(code), "salt": _base64url(draft_or_salt)}
-        found.append(members | {"claims": claims})
-
-    for kind, signer in (("Ed25519", ED25519), ("ES256", ES256)):
-        issuer = ReceiptIssuer(GATEWAY, signer, ENDS - int(AT), TRUST)
-        for profile, said in (("STAFF", STAFF), ("GATE", GATE)):
-            given = issuer.issue(
-                said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODES[0]
-            )
-            add(f"alone, {kind}, {profile}", given.text, given.salt, CODES[0])
+    found = [*_alone("Ed25519", ED25519), *_alone("ES256", ES256)]
     issuer = ReceiptIssuer(GATEWAY, ED25519, ENDS - int(AT))
     shown = issuer.issue(GATE, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="")
-    add("of a code that was only seen", shown.text, b"", None)
+    found.append(_told("of a code that was only seen", shown.text, b"", None))
     for size in (1, 2, 5):
-        drafts = _drafts(issuer, size)
-        signed = issuer.sign_together([one.payload for one in drafts], caller=CALLER, at=AT)
-        for index, (draft, path) in enumerate(zip(drafts, signed.paths, strict=True)):
-            text = joined(signed.root, draft.payload, index, path)
-            add(f"number {index} of {size}", text, draft.salt, CODES[index])
+        found += _together(issuer, size)
     return found
+
+
+def accepted_sm2() -> list[Members]:
+    """Return the same of SM2."""
+    return [*_alone("SM2", SM2), *_together(ReceiptIssuer(GATEWAY, SM2, ENDS - int(AT)), 3, ", SM2")]
+
+
+def refused_sm2() -> list[Members]:
+    """Return what is no receipt by SM2."""
+    issuer = ReceiptIssuer(GATEWAY, SM2, ENDS - int(AT), TRUST)
+    text = issuer.issue(STAFF, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="", code=CODES[0]).text
+    covered, _, signature = text.rpartition(".")
+    raw = urlsafe_b64decode(signature + "==")
+    der = signature_from_raw(raw)
+    assert der is not None
+    other_id = again(text, replace(SM2, sign=sm2_signing(b"")), {}, {})
+    rows = [
+        ("SM2, claims changed", again(text, ED25519, {}, {"measure": "DENY"}).rpartition(".")[0] + "." + signature),
+        ("SM2, in DER", f"{covered}.{_base64url(der)}"),
+        ("SM2, halves exchanged", f"{covered}.{_base64url(raw[32:] + raw[:32])}"),
+        ("SM2, s is zero", f"{covered}.{_base64url(raw[:32] + bytes(32))}"),
+        ("SM2, another ID", other_id),
+        ("SM2, named ES256", again(text, SM2, {"alg": "ES256"}, {})),
+        ("Ed25519, named SM2", again(text, ED25519, {"kid": ED25519.key_id.decode()}, {})),
+    ]
+    return [{"name": name, "receipt": text, "fault": ReceiptFault.BAD_SIGNATURE.value} for name, text in rows]
 
 
 def _drafts(issuer: ReceiptIssuer, size: int) -> list[Draft]:
@@ -223,13 +274,15 @@ def refused() -> list[Members]:
 def vectors() -> Members:
     """Return the whole file."""
     with not_random():
+        # In this order: each draws on from where the one before stopped.
+        first, second = accepted(), refused()
         return {
             "at": int(AT),
             "issuer": GATEWAY,
             "caller": CALLER.caller_id,
-            "jwks": {"keys": [dict(ED25519.public_jwk), dict(ES256.public_jwk)]},
-            "accepted": accepted(),
-            "refused": refused(),
+            "jwks": {"keys": [dict(one.public_jwk) for one in (ED25519, ES256, SM2)]},
+            "accepted": [*first, *accepted_sm2()],
+            "refused": [*second, *refused_sm2()],
         }
 
 

@@ -20,7 +20,9 @@ from gateway.instants import format_instant
 from gateway.receipts.checking import ReceiptFault
 from gateway.receipts.receipt import ReceiptIssuer, joined
 from gateway.values import Instant, Profile, Purpose
+from keys import sm2
 from keys.signer import generate_dev_key, public_jwks
+from keys.values import Algorithm
 from tests.unit.codes import AT
 from tests.unit.receipts.test_checking import CALLER, CODE, DECISION, GATEWAY
 
@@ -118,6 +120,22 @@ def test_forged_altered_and_foreign_receipts(site: Site, tmp_path: Path) -> None
     foreign.write_bytes(public_jwks([generate_dev_key(tmp_path / "key.pem")]))
     done = verify("--jwks", str(foreign), *NOW, site.alone)
     assert (done.exit_code, done.output.splitlines()[0]) == (3, "UNKNOWN_KEY")
+
+
+def test_sm2_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signer, jwks = generate_dev_key(tmp_path / "sm2.pem", Algorithm.SM2), tmp_path / "jwks.json"
+    said = disclose(DECISION, Profile.GATE)
+    text = (
+        ReceiptIssuer(GATEWAY, signer)
+        .issue(said, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="", code=None)
+        .text
+    )
+    jwks.write_bytes(public_jwks([signer]))
+    assert verify("--jwks", str(jwks), *NOW, text).exit_code == 0
+    monkeypatch.setattr(sm2, "unavailable_reason", lambda: "libcrypto is on holiday")
+    done = verify("--jwks", str(jwks), *NOW, text)
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (3, "UNKNOWN_KEY")
+    assert "holiday" in done.stderr
 
 
 def test_every_fault_has_a_sentence() -> None:

@@ -20,7 +20,7 @@ from gateway.web.peers import LOOPBACK
 from gateway.web.token_files import list_id, tag_of
 from keys.jwk import key_from_jwk
 from keys.signer import Signer, generate_dev_key
-from keys.values import IssuerId
+from keys.values import Algorithm, IssuerId
 from tests.conftest import FakeClock
 from tests.simulators.status_issuer import StatusIssuer
 from tests.unit.publishing.house import House, province
@@ -60,13 +60,13 @@ class World:
             return found.status, await found.read(), found.headers.get("ETag", "")
 
 
-@pytest.fixture
-async def world(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
+@pytest.fixture(params=[Algorithm.ED25519, Algorithm.SM2])
+async def world(tmp_path: Path, clock: FakeClock, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     house = await House(tmp_path / "lists", MemoryLog(), clock).start()
     zhejiang = province()
     await house.submit(zhejiang.open(clock()))
     await house.submit(zhejiang.change({words.GREEN: range(100), words.RED: [500]}, clock()))
-    signer, failures = generate_dev_key(tmp_path / "status.key.pem"), list[BaseException]()
+    signer, failures = generate_dev_key(tmp_path / "status.key.pem", request.param), list[BaseException]()
     config = load(configured(tmp_path))
     edge = PlainEdge(
         config,

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from keys import sm2
 from keys.algorithms import Sm2Settings
 from keys.jwk import MAX_KEYS, SMART_HEALTH_CARD, key_from_jwk, keys_from_jwks, thumbprint
+from keys.sm2_settings import written_settings
 from keys.values import Algorithm, IssuerId, KeyId, KeyRefusal, KeyRefused
 
 from .making import base64url, ec_jwk, ec_key, ed25519_jwk, number, rsa_jwk, rsa_key
@@ -129,6 +130,42 @@ def test_an_sm2_key_needs_its_settings() -> None:
     assert refusal({**jwk, "crv": "P-256"}) is KeyRefusal.NOT_ON_CURVE
     if sm2.available():
         assert key_from_jwk(jwk, issuer=ISSUER, sm2=SM2_SETTINGS).algorithm is Algorithm.SM2
+        own = {**jwk, "sm2": {"id": "1234567812345678", "z": True, "signature": "raw"}}
+        assert key_from_jwk(own, issuer=ISSUER).algorithm is Algorithm.SM2
+        assert key_from_jwk(own, issuer=ISSUER, sm2=SM2_SETTINGS).algorithm is Algorithm.SM2
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {},
+        {"id": "1234567812345678", "z": True},
+        {"id": "1234567812345678", "z": True, "signature": "raw", "more": 1},
+        {"id": 1, "z": True, "signature": "raw"},
+        {"id": "i" * 513, "z": True, "signature": "raw"},
+        {"id": "é", "z": True, "signature": "raw"},
+        {"id": "", "z": 1, "signature": "raw"},
+        {"id": "", "z": True, "signature": "RAW"},
+        {"id": "", "z": True, "signature": ["raw"]},
+        "raw",
+        [],
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_read_refuse_the_sm2_key(stated: object) -> None:
+    jwk = {"kty": "EC", "crv": "SM2", "x": base64url(X), "y": base64url(Y), "sm2": stated}
+    assert refusal(jwk) is KeyRefusal.MALFORMED
+    # Of another key the member means nothing, like any that is not known.
+    assert key_from_jwk(ec_jwk(sm2=stated), issuer=ISSUER).algorithm is Algorithm.ES256
+
+
+@pytest.mark.parametrize("change", [{"id": ""}, {"z": False}, {"signature": "der"}], ids=str)
+def test_settings_other_than_those_pinned_refuse_the_sm2_key(change: dict[str, object]) -> None:
+    stated = written_settings(SM2_SETTINGS) | change
+    jwk = {"kty": "EC", "crv": "SM2", "x": base64url(X), "y": base64url(Y), "sm2": stated}
+    with pytest.raises(KeyRefused) as refused:
+        key_from_jwk(jwk, issuer=ISSUER, sm2=SM2_SETTINGS)
+    assert refused.value.reason is KeyRefusal.MALFORMED
 
 
 def test_thumbprint_of_rfc_7638() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys.published import MAX_PUBLIC_KEY_BYTES, PublicKeyUnreadable, read_public_key
 from keys.signer import Signer, generate_dev_key, open_signer, public_jwks
+from keys.sm2_der import spki_from_public_key
+from keys.strict import base64url_decode
+from keys.values import Algorithm
 
 Private = Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -33,7 +37,7 @@ def signer_of(private: Private, path: Path) -> Signer:
     return open_signer(f"file:{path}")
 
 
-def read(path: Path, data: bytes) -> Mapping[str, str]:
+def read(path: Path, data: bytes) -> Mapping[str, object]:
     path.write_bytes(data)
     return read_public_key(path)
 
@@ -48,6 +52,30 @@ def test_a_public_key_is_published_as_its_signer_published_it(tmp_path: Path, pr
     assert read(tmp_path / "bare.json", json.dumps(bare).encode()) == jwk
     named = json.dumps({**jwk, "kid": "2020", "x5t": "left out"}).encode()
     assert read(tmp_path / "named.json", named) == {**jwk, "kid": "2020"}
+
+
+def test_an_sm2_key_is_published_as_its_signer_published_it(tmp_path: Path) -> None:
+    signer = generate_dev_key(tmp_path / "key.pem", Algorithm.SM2)
+    jwk = dict(signer.public_jwk)
+    x, y = (base64url_decode(str(jwk[member]).encode()) for member in "xy")
+    spki = base64.encodebytes(spki_from_public_key(b"\x04" + x + y))
+    public = b"-----BEGIN PUBLIC KEY-----\n" + spki + b"-----END PUBLIC KEY-----\n"
+    assert read(tmp_path / "public.pem", public) == jwk
+    assert read(tmp_path / "public.json", json.dumps(jwk).encode()) == jwk
+    bare = {name: value for name, value in jwk.items() if name not in ("kid", "use", "alg")}
+    assert read(tmp_path / "bare.json", json.dumps(bare).encode()) == jwk
+    # Signed otherwise before: it says so, and is published so.
+    der = {**jwk, "sm2": {"id": "old", "z": True, "signature": "der"}}
+    assert read(tmp_path / "der.json", json.dumps(der).encode()) == der
+    faults: list[dict[str, object]] = [{"sm2": None}, {"sm2": {}}, {"y": jwk["x"]}]
+    for fault in faults:
+        with pytest.raises(PublicKeyUnreadable):
+            read(tmp_path / "fault.json", json.dumps({**jwk, **fault}).encode())
+    off = base64.encodebytes(spki_from_public_key(b"\x04" + x + x))
+    with pytest.raises(PublicKeyUnreadable, match="not_on_curve"):
+        read(tmp_path / "off.pem", public.replace(spki, off))
+    with pytest.raises(PublicKeyUnreadable):
+        read(tmp_path / "off.pem", public.replace(spki, spki[:-2] + b"\n"))
 
 
 def test_the_key_set_holds_each_key_once(tmp_path: Path) -> None:

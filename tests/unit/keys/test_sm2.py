@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from keys import sm2, sm2_libcrypto
-from keys.sm2 import DEFAULT_SIGNER_ID, Sm2Signer
-from keys.sm2_curve import A, B, N, P
+from keys.sm2 import DEFAULT_SIGNER_ID, Sm2Signer, names_the_curve
+from keys.sm2_curve import N
 from keys.sm2_der import pkcs8_from_scalar, signature_from_raw, signature_to_raw, spki_from_public_key
 from keys.values import KeyRefusal, KeyRefused
+from tests.conformance.receipts import sm2_by_hand
 
 from .sm2_example import MESSAGE, POINT, SCALAR, R, S, signer, verifier
 
@@ -75,41 +76,13 @@ def test_round_trip(message: bytes, signer_id: bytes, z_mode: bool, raw: bool) -
     assert not verifier(POINT, signer_id, z_mode=z_mode, raw=raw).verify(signature, message)
 
 
-Affine = tuple[int, int] | None
-GX = 0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7
-GY = 0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0
-
-
-def added(p: Affine, q: Affine) -> Affine:
-    if p is None or q is None:
-        return p or q
-    if p[0] == q[0] and (p[1] + q[1]) % P == 0:
-        return None
-    slope = (3 * p[0] * p[0] + A) * pow(2 * p[1], -1, P) if p == q else (q[1] - p[1]) * pow(q[0] - p[0], -1, P)
-    x = (slope * slope - p[0] - q[0]) % P
-    return x, (slope * (p[0] - x) - p[1]) % P
-
-
-def times(k: int, p: Affine) -> Affine:
-    total: Affine = None
-    while k:
-        total = added(total, p) if k & 1 else total
-        p, k = added(p, p), k >> 1
-    return total
-
-
 def verifies_by_the_book(point: bytes, signer_id: bytes, z_mode: bool, signature: bytes, message: bytes) -> bool:
     """GB/T 32918.2-2016 clause 7.1 word for word, with none of the code under test but SM3."""
-    z = sm2.sm3(
-        (8 * len(signer_id)).to_bytes(2, "big")
-        + signer_id
-        + b"".join(v.to_bytes(32, "big") for v in (A, B, GX, GY))
-        + point[1:]
-    )
-    e = int.from_bytes(sm2.sm3(z + message if z_mode else message), "big")
-    r_, s_ = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     key = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big")
-    sum_ = added(times(s_, (GX, GY)), times((r_ + s_) % N, key))
+    covered = sm2_by_hand.z(signer_id, key) + message if z_mode else message
+    e = int.from_bytes(sm2.sm3(covered), "big")
+    r_, s_ = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    sum_ = sm2_by_hand.added(sm2_by_hand.times(s_), sm2_by_hand.times((r_ + s_) % N, key))
     return sum_ is not None and (e + sum_[0]) % N == r_
 
 
@@ -216,7 +189,10 @@ def test_bad_scalar_is_refused(scalar: bytes) -> None:
 def test_pem_round_trip_by_both_private_forms() -> None:
     text = base64.encodebytes(pkcs8_from_scalar(SCALAR))
     pkcs8 = b"-----BEGIN PRIVATE KEY-----\n" + text + b"-----END PRIVATE KEY-----\n"
-    for pem in (signer().private_pem(), pkcs8, pkcs8.replace(b"\n", b"\r\n")):
+    sec1 = base64.encodebytes(signer()._key.private_der())
+    old = b"-----BEGIN EC PRIVATE KEY-----\n" + sec1 + b"-----END EC PRIVATE KEY-----\n"
+    for pem in (signer().private_pem(), old, pkcs8, pkcs8.replace(b"\n", b"\r\n")):
+        assert names_the_curve(pem)
         again = Sm2Signer.from_pem(pem, signer_id=DEFAULT_SIGNER_ID, z_mode=True, raw=True)
         assert again.public_key == POINT
         assert verifier().verify(again.sign(MESSAGE), MESSAGE)
@@ -232,6 +208,7 @@ def test_pem_of_a_p256_key_is_refused(encoding: serialization.PrivateFormat) -> 
     with pytest.raises(KeyRefused) as refused:
         Sm2Signer.from_pem(pem, signer_id=b"", z_mode=True, raw=True)
     assert refused.value.reason is KeyRefusal.MALFORMED
+    assert not names_the_curve(pem)
 
 
 def test_pem_oddities_are_refused() -> None:
@@ -240,7 +217,8 @@ def test_pem_oddities_are_refused() -> None:
         b"",
         pem + pem,
         b"\n" + pem,
-        pem.replace(b"EC PRIVATE", b"ENCRYPTED PRIVATE"),
+        pem.replace(b" PRIVATE", b" ENCRYPTED PRIVATE"),
+        pem.replace(b" PRIVATE", b" EC PRIVATE", 1),
         pem.replace(b"KEY-----\nM", b"KEY-----\n"),
         b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
     ):

@@ -8,30 +8,20 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.disclosure import disclose
 from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.receipts.receipt import LIFETIME_S, RECEIPT_TYPE, ReceiptIssuer
 from gateway.status.observe import observe
-from gateway.values import Caller, CallerId, CallerKind, DivisionCode, Profile, Purpose
-from keys.signer import Signer, generate_dev_key, open_signer, public_jwks
+from gateway.values import Algorithm, Caller, CallerId, CallerKind, DivisionCode, Profile, Purpose
+from keys.signer import SIGNING, Signer, generate_dev_key, public_jwks
 from tests.unit.codes import AT, GUIZHOU, authentic
+from tests.unit.receipts.pyjwt_sm2 import pyjwt_claims
 
 CALLER = Caller(CallerId("station-7"), CallerKind.TLS_PEER)
 DECISION = PolicyBook.load(SHIPPED).decide(observe(authentic(), {}, AT), DivisionCode("330000"), AT)
 CORE = {"iss", "aud", "iat", "exp", "jti", "purpose", "measure", "reasons"}
 AS_OF_THEN: Any = {"verify_iat": False, "verify_exp": False}
-
-
-def p256(path: Path) -> Signer:
-    key = ec.generate_private_key(ec.SECP256R1())
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    path.chmod(0o600)
-    return open_signer(f"file:{path}")
 
 
 def receipt_of(signer: Signer, profile: Profile, request_id: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
@@ -42,14 +32,13 @@ def receipt_of(signer: Signer, profile: Profile, request_id: str = "") -> tuple[
     (published,) = json.loads(public_jwks([signer]))["keys"]
     header = jwt.get_unverified_header(token)
     assert header["kid"] == published["kid"]
-    claims = jwt.decode(
-        token, jwt.PyJWK(published), algorithms=["EdDSA", "ES256"], audience="station-7", options=AS_OF_THEN
-    )
-    return header, claims
+    return header, pyjwt_claims(token, published, audience="station-7", options=AS_OF_THEN)
 
 
-def test_a_gate_gets_a_receipt_of_the_core_and_nothing_more(tmp_path: Path) -> None:
-    header, claims = receipt_of(generate_dev_key(tmp_path / "key.pem"), Profile.GATE)
+@pytest.mark.parametrize("algorithm", SIGNING)
+def test_a_gate_gets_a_receipt_of_the_core_and_nothing_more(tmp_path: Path, algorithm: Algorithm) -> None:
+    header, claims = receipt_of(generate_dev_key(tmp_path / "key.pem", algorithm), Profile.GATE)
+    assert header["alg"] == {"Ed25519": "EdDSA"}.get(algorithm.value, algorithm.value)
     assert header["typ"] == RECEIPT_TYPE
     assert set(claims) == CORE
     assert (claims["measure"], claims["reasons"]) == ("PASS", ["STATE_GREEN", "NOT_PUBLISHED"])
@@ -58,8 +47,9 @@ def test_a_gate_gets_a_receipt_of_the_core_and_nothing_more(tmp_path: Path) -> N
     assert GUIZHOU not in json.dumps(claims)
 
 
-def test_staff_get_a_receipt_of_what_they_saw(tmp_path: Path) -> None:
-    _, claims = receipt_of(p256(tmp_path / "key.pem"), Profile.STAFF, "request-1")
+@pytest.mark.parametrize("algorithm", SIGNING)
+def test_staff_get_a_receipt_of_what_they_saw(tmp_path: Path, algorithm: Algorithm) -> None:
+    _, claims = receipt_of(generate_dev_key(tmp_path / "key.pem", algorithm), Profile.STAFF, "request-1")
     shown = {"issuer", "issuer_division", "state", "format", "assurance", "observed_time", "valid_until_time"}
     assert set(claims) == CORE | shown | {"request_id", "rule_version"}
     assert (claims["issuer"], claims["state"], claims["request_id"]) == (GUIZHOU, "GREEN", "request-1")

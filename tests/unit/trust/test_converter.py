@@ -9,31 +9,33 @@ import pytest
 
 from gateway.trust.snapshot import TrustSnapshot, snapshot_of, with_converter
 from gateway.values import Format, Instant, IssuerId
-from keys.signer import Signer, generate_dev_key
-from keys.trust_document import ListedIssuer, ListedKey, TrustDocument
-from keys.trust_list import trust_list_from
-from keys.values import Environment
+from keys.signer import SIGNING, Signer, generate_dev_key
+from keys.sm2_settings import OWN_SETTINGS
+from keys.trust_document import ListedIssuer, ListedKey, TrustDocument, write_document
+from keys.trust_list import parse_trust_list
+from keys.values import Algorithm, Environment
 from tests.unit.codes import AT
 
 OURS = IssuerId("https://interop.zj.example")
 GUIZHOU = IssuerId("https://code.gz.example")
 
 
-@pytest.fixture
-def signer(tmp_path: Path) -> Signer:
-    return generate_dev_key(tmp_path / "key.pem")
+@pytest.fixture(params=SIGNING)
+def signer(tmp_path: Path, request: pytest.FixtureRequest) -> Signer:
+    return generate_dev_key(tmp_path / "key.pem", request.param)
 
 
 def listed(*issuers: ListedIssuer) -> TrustSnapshot:
     expires = Instant(AT + 86_400)
     document = TrustDocument(1, Environment.TEST, AT, issuers, expires)
-    return snapshot_of([trust_list_from(document)], epoch=4)
+    return snapshot_of([parse_trust_list(write_document(document))], epoch=4)
 
 
 def issuer_with(
     key: Signer, name: IssuerId, *, converts: bool, formats: frozenset[str] = frozenset({"native"})
 ) -> ListedIssuer:
-    keys = (ListedKey(key.algorithm.value, key.key_id, dict(key.public_jwk)),)
+    sm2 = OWN_SETTINGS if key.algorithm is Algorithm.SM2 else None
+    keys = (ListedKey(key.algorithm.value, key.key_id, dict(key.public_jwk), sm2=sm2),)
     return ListedIssuer(name, "Sample", formats, keys, converts=converts)
 
 
