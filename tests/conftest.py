@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from keys.values import Instant
 from tests.vectors import WHERE_TO_GET_THEM, vectors_dir
+
+# How long an example takes, or takes to be drawn, tells about the machine and not about the code: no test fails for it.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 NOON = Instant(1_600_000_000.0)
 """2020-09-13T12:26:40Z: where the fake clock starts."""

@@ -12,7 +12,10 @@ from .mutate_values import read_cbor, write_cbor
 from .targets import TARGETS, Target
 
 BOUNDED = settings(
-    max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 ALL = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())

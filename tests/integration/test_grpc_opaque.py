@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import grpc
 import pytest
@@ -28,15 +28,25 @@ def single(code: bytes) -> pb.VerifyCodeRequest:
     return pb.VerifyCodeRequest(context=STAFF, code=code)
 
 
+RESERVE: Final = 2.0
+"""Seconds kept for the answer, so that a busy machine has them; the shipped 50 ms are for one that is not."""
+
+
+@pytest.fixture
+def ample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.rpc.time_left.RESERVE_S", RESERVE)
+
+
+@pytest.mark.usefixtures("ample")
 async def test_a_caller_with_little_time_gets_our_manual_and_not_her_own_time_out() -> None:
     async with served() as edge:
-        answer = await edge.stub.VerifyCode(single(b"ask:silent"), timeout=0.5)
+        answer = await edge.stub.VerifyCode(single(b"ask:silent"), timeout=RESERVE + 0.5)
         assert answer.verdict.core.measure == verdict_pb2.MEASURE_MANUAL
         assert answer.verdict.core.reasons == [reason_pb2.REASON_UPSTREAM_UNAVAILABLE]
         (_, left), *_ = edge.desk.pipeline.asked
-        assert 0 < left <= 0.5 - RESERVE_S
+        assert 0 < left <= 0.5
         batch = pb.VerifyCodesRequest(context=STAFF, items=[pb.CodeItem(code=b"ask:silent")] * 3)
-        verdicts = (await edge.stub.VerifyCodes(batch, timeout=0.5)).verdicts
+        verdicts = (await edge.stub.VerifyCodes(batch, timeout=RESERVE + 0.5)).verdicts
         assert [verdict.core.reasons[0] for verdict in verdicts] == [reason_pb2.REASON_UPSTREAM_UNAVAILABLE] * 3
         assert edge.desk.pipeline.waiting == 0
 
@@ -53,7 +63,9 @@ async def test_a_question_that_ignores_its_time_is_cut_off_and_leaves_nothing(co
     async with served() as edge:
         batch = pb.VerifyCodesRequest(context=STAFF, items=[pb.CodeItem(code=b"ask:deaf")] * codes)
         before = asyncio.all_tasks()
-        error = await refused(edge.stub.VerifyCodes(batch, timeout=0.3))
+        call = edge.stub.VerifyCodes(batch, timeout=3)
+        await asked(edge, codes)
+        error = await refused(call)
         assert error.code() is Code.DEADLINE_EXCEEDED
         await asked(edge, 0)
         await ended(edge)

@@ -51,22 +51,30 @@ async def test_health_is_not_serving_until_told_and_for_good_after_a_stop() -> N
 async def test_reflection_only_when_told() -> None:
     for reflection in (False, True):
         async with served(reflection=reflection) as edge:
-            stub = ReflectionStub(edge.channel)
-            call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
             if not reflection:
-                assert (await refused(anext(aiter(call)))).code() is Code.UNIMPLEMENTED
+                # Nothing is written: a write that the refusal overtakes ends the call with a status of
+                # the client's own.
+                call = ReflectionStub(edge.channel).ServerReflectionInfo()
+                assert (await refused(call.read())).code() is Code.UNIMPLEMENTED
                 continue
-            answer = await anext(aiter(call))
-            assert VERIFICATION in {service.name for service in answer.list_services_response.service}
+            assert VERIFICATION in await reflected(edge)
+
+
+async def reflected(edge: Edge) -> set[str]:
+    """Return the services that reflection names, once the call has ended."""
+    call = ReflectionStub(edge.channel).ServerReflectionInfo()
+    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    answer = await call.read()
+    await call.done_writing()
+    assert await call.read() is grpc.aio.EOF
+    return {service.name for service in answer.list_services_response.service}
 
 
 async def test_every_method_of_ours_has_a_row_and_every_row_is_of_a_served_service() -> None:
     methods = pb.DESCRIPTOR.services_by_name["VerificationService"].methods_by_name
     assert {f"/{VERIFICATION}/{name}" for name in methods} == {path for path in METHODS if VERIFICATION in path}
     async with served(reflection=True) as edge:
-        stub = ReflectionStub(edge.channel)
-        call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
-        services = {service.name for service in (await anext(aiter(call))).list_services_response.service}
+        services = await reflected(edge)
     pool = descriptor_pool.Default()
     for path in METHODS:
         service, _, method = path.strip("/").rpartition("/")
@@ -179,8 +187,9 @@ async def test_a_stream_that_arrives_during_the_drain_does_not_hold_it_up(monkey
 async def test_a_call_that_its_caller_gave_up_is_counted_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served() as edge:
         planted = Planted(edge, monkeypatch)
-        error = await refused(edge.channel.unary_unary("/t.P/Forever")(b"", timeout=0.2))
-        assert error.code() is Code.DEADLINE_EXCEEDED
+        ending = edge.channel.unary_unary("/t.P/Forever")(b"", timeout=3)
+        await planted.waiting.wait()  # else her time may have run out before the server knew of the call
+        assert (await refused(ending)).code() is Code.DEADLINE_EXCEEDED
         planted.waiting.clear()
         call = edge.channel.unary_unary("/t.P/Forever")(b"")
         await planted.waiting.wait()

@@ -64,7 +64,7 @@ def test_ecdsa_in_der_by_hand_is_the_librarys() -> None:
     assert {31, 32} <= lengths
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(signature=st.binary(max_size=300), message=st.binary(max_size=64))
 def test_no_verifier_raises_or_takes_noise(signature: bytes, message: bytes) -> None:
     for algorithm, key in VERIFIABLE.items():

@@ -312,7 +312,7 @@ def test_no_cut_and_no_extra_byte_is_taken() -> None:
     assert refusal(tlv(0x30, bytes(MAX_CERTIFICATE_BYTES))) is KeyRefusal.MALFORMED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_certificate_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
     der = bytearray(by_hand(extensions=tlv(0x30, extension(USAGE_OID, USAGE))))

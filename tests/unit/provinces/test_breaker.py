@@ -180,5 +180,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert all(after in follows[before] for before, after in pairwise(told))
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestAnyOrder = AnyOrder.TestCase

@@ -262,7 +262,7 @@ ASKER = st.tuples(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     askers=st.lists(ASKER, min_size=1, max_size=40),
     moods=st.lists(st.integers(0, 1000), min_size=1, max_size=12),

@@ -99,7 +99,7 @@ def test_who_was_not_asked_says_nothing_about_how_long_it_takes() -> None:
 WAITER = st.tuples(st.floats(0, 1), st.floats(0, 0.3), st.one_of(st.none(), st.floats(0, 1)), st.floats(0, 1))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(places=st.integers(1, 3), waiters=st.lists(WAITER, max_size=30))
 def test_no_place_is_lost_or_given_twice(places: int, waiters: list[tuple[float, float, float | None, float]]) -> None:
     async def main() -> None:

@@ -267,7 +267,7 @@ def test_names_that_are_said_twice_are_refused(signer: Signer, issuer: ReceiptIs
     assert fault_of(text, keys_of(signer)) is ReceiptFault.MALFORMED
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), many=st.booleans())
 def test_no_letter_of_a_receipt_can_be_changed(
     issuer: ReceiptIssuer, signer: Signer, data: st.DataObject, many: bool
@@ -278,7 +278,7 @@ def test_no_letter_of_a_receipt_can_be_changed(
     assert fault_of(text[:place] + letter + text[place + 1 :], keys_of(signer))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.one_of(st.text(), st.text(alphabet="eyJ0.~A-_=1", max_size=80)))
 def test_anything_else_is_refused_and_nothing_else_happens(signer: Signer, text: str) -> None:
     assert fault_of(text, keys_of(signer)) is ReceiptFault.MALFORMED
