@@ -11,6 +11,7 @@ From a list to an answer:
                          (`sm2_libcrypto.py` calls the system's, `sm2_curve.py` and `sm2_der.py` check what goes in,
                          `sm2_settings.py` how it is signed)
 - `ring.py`            the keys, found in one look
+- `notes.py`           signed notes, and the keys that sign and check them
 - `revocation.py`      lists of revoked ids, carried, not judged
 
 Beside them: `signer.py` (the gateway's own keys), `published.py` (those that it publishes beside them),

@@ -17,8 +17,8 @@ from typing import Final
 
 HASH_BYTES: Final = 32
 
-MAX_PATH: Final = 32 * HASH_BYTES
-"""Bytes of a path: trees of up to four billion leaves."""
+MAX_PATH: Final = 64 * HASH_BYTES
+"""Bytes of a path: more than any tree has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +53,39 @@ def _path(index: int, levels: Sequence[Sequence[bytes]]) -> bytes:
     return b"".join(path)
 
 
+def leaf_hash(leaf: bytes) -> bytes:
+    """Return the hash that stands for a leaf."""
+    return sha256(b"\0" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Return the hash of a node over its two children."""
+    return sha256(b"\1" + left + right).digest()
+
+
 def is_included(leaf: bytes, index: int, size: int, path: bytes, root: bytes) -> bool:
-    """Tell whether `path` leads from `leaf`, number `index` of `size`, to `root`. Never raises.
+    """Tell whether `path` leads from `leaf`, number `index` of `size`, to `root`. Never raises."""
+    return is_hash_included(leaf_hash(leaf), index, size, path, root)
+
+
+def is_hash_included(leaf: bytes, index: int, size: int, path: bytes, root: bytes) -> bool:
+    """Tell the same by the hash of a leaf, for whoever does not have the leaf any more. Never raises.
 
     Source: RFC 9162, section 2.1.3.2.
     """
     if not 0 <= index < size or len(path) % HASH_BYTES or len(path) > MAX_PATH:
         return False
     node, last = index, size - 1
-    found = sha256(b"\0" + leaf).digest()
+    found = leaf
     for start in range(0, len(path), HASH_BYTES):
         if last == 0:
             return False
         sibling = path[start : start + HASH_BYTES]
         if node & 1 or node == last:
-            found = sha256(b"\1" + sibling + found).digest()
+            found = node_hash(sibling, found)
             while not node & 1 and node:  # it was taken up without a partner
                 node, last = node >> 1, last >> 1
         else:
-            found = sha256(b"\1" + found + sibling).digest()
+            found = node_hash(found, sibling)
         node, last = node >> 1, last >> 1
     return last == 0 and found == root

@@ -72,6 +72,7 @@ TABLE = {
     "gateway.clock_watch": Row(WORDS, ()),
     "gateway.duties": Row((), ()),
     "gateway.edges": Row(("gateway",), ()),
+    "gateway.audit": Row((*WORDS, "gateway.instants", "gateway.receipts.merkle", "keys"), ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys"), ()),
     "gateway.pipeline": Row(
         (*WORDS, *(f"gateway.{room}" for room in ("formats", "trust", "status", "policy"))),

@@ -1,0 +1,129 @@
+"""Reads the files of a log, for whoever asks: the writer when it opens, readers, proofs.
+
+- Nothing is believed here: hashes are compared by the caller.
+- A partial tile that has become a full one is read out of that: a writer removes it then.
+- Missing, too short, too long: told by name, with the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from gateway.receipts.merkle import HASH_BYTES
+
+from .faults import LogFault, LogUnusable, Place
+from .tiles import LENGTH_BYTES, MAX_ENTRY_BYTES, Tile, full_path, split, tile_at, unpack
+from .tree import TILE_LEVELS, TILE_WIDTH, root_over
+
+MAX_BUNDLE_BYTES: Final = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
+MAX_NOTE_BYTES: Final = 64 * 1024
+_TILES_HELD: Final = 64
+
+
+def read_file(folder: Path, file: str, most: int) -> bytes | None:
+    """Return a file of a log; None if there is none.
+
+    Raises: LogUnusable with UNREADABLE: the system refuses, it is no regular file, or it has more than `most` bytes.
+    """
+    try:
+        fd = os.open(folder / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        raise LogUnusable(LogFault.UNREADABLE, Place(file)) from None
+    try:
+        with os.fdopen(fd, "rb") as found:
+            data = found.read(most + 1)
+    except OSError:
+        raise LogUnusable(LogFault.UNREADABLE, Place(file)) from None
+    if len(data) > most:
+        raise LogUnusable(LogFault.UNREADABLE, Place(file))
+    return data
+
+
+class TileReader:
+    """The tiles of a tree of one size."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self._folder = folder
+        self.size: Final = size
+        self._held = lru_cache(_TILES_HELD)(self._read)
+
+    def tile(self, level: int, number: int) -> Sequence[bytes]:
+        """Return the hashes of a tile, as many as the tree has of it.
+
+        Raises: LogUnusable: TILE_MISSING, TILE_SIZE, UNREADABLE.
+        """
+        return self._held(level, number)
+
+    def edges(self) -> list[list[bytes]]:
+        """Return the partial tiles at the right, from level 0, none where it is full. Raises: as `tile`."""
+        edges: list[list[bytes]] = []
+        nodes = self.size
+        while nodes:
+            edges.append(list(self.tile(len(edges), nodes >> TILE_LEVELS)) if nodes % TILE_WIDTH else [])
+            nodes >>= TILE_LEVELS
+        return edges
+
+    def range_hash(self, start: int, end: int) -> bytes:
+        """Return the RFC 6962 tree head over the entries from `start` up to `end`, as they stand in a tree.
+
+        `start` must be a multiple of the smallest power of two that is not below `end - start`. Raises: as `tile`.
+        """
+        length = end - start
+        if length & (length - 1) == 0:
+            return self._node(length.bit_length() - 1, start // length)
+        middle = start + (1 << (length.bit_length() - 1))
+        return root_over([self.range_hash(start, middle), self.range_hash(middle, end)])
+
+    def _node(self, height: int, index: int) -> bytes:
+        """Return a node that is over 2**height entries."""
+        level, rest = divmod(height, TILE_LEVELS)
+        first = index << rest
+        number, at = divmod(first, TILE_WIDTH)
+        return root_over(self.tile(level, number)[at : at + (1 << rest)])
+
+    def _read(self, level: int, number: int) -> Sequence[bytes]:
+        tile = tile_at(self.size, level, number)
+        data = read_tile(self._folder, tile)
+        if data is None:
+            raise LogUnusable(LogFault.TILE_MISSING, Place(tile.path, tile.first, tile.end))
+        if len(data) != tile.width * HASH_BYTES:
+            raise LogUnusable(LogFault.TILE_SIZE, Place(tile.path, tile.first, tile.end))
+        return split(data)
+
+
+def read_tile(folder: Path, tile: Tile) -> bytes | None:
+    """Return the bytes of a tile's file, or of the full tile's as much as it needs; None if neither is there.
+
+    Raises: LogUnusable with UNREADABLE.
+    """
+    most = TILE_WIDTH * HASH_BYTES
+    data = read_file(folder, tile.path, most)
+    if data is None and tile.width < TILE_WIDTH:
+        whole = read_file(folder, full_path(tile.level, tile.number), most)
+        data = None if whole is None else whole[: tile.width * HASH_BYTES]
+    return data
+
+
+def read_bundle(folder: Path, bundle: Tile) -> Sequence[bytes] | None:
+    """Return the entries of a bundle, or of the full one as many as it needs; None if neither file is there.
+
+    The number of entries is not checked. Raises: LogUnusable: UNREADABLE, BUNDLE_MALFORMED.
+    """
+    file = bundle.path
+    data = read_file(folder, file, MAX_BUNDLE_BYTES)
+    cut = None
+    if data is None and bundle.width < TILE_WIDTH:
+        file, cut = full_path(None, bundle.number), bundle.width
+        data = read_file(folder, file, MAX_BUNDLE_BYTES)
+    if data is None:
+        return None
+    entries = unpack(data)
+    if entries is None:
+        raise LogUnusable(LogFault.BUNDLE_MALFORMED, Place(file, bundle.first, bundle.end))
+    return entries[:cut]
