@@ -9,8 +9,18 @@ A log is bytes in, proofs out: this room does not know what an entry says. One w
 - `tree.py`        the hash tree
 - `checkpoint.py`  the signed head
 - `reading.py`     reads files and hashes
+- `proofs.py`      what shows that an entry is in the log, and that one head goes on from another
+- `compare.py`     two heads, as two readers have them
 - `retention.py`   forgetting, and the statement of it
 - `faults.py`      what can be wrong, and where
+
+Reading a whole log, and saying what is wrong with it:
+
+- `verification.py`  all of it
+- `genuine.py`       the tree, judged from the signed head downwards
+- `resolve.py`       which of what disagrees is genuine
+- `classify.py`      what was done to the entries of a bundle
+- `strays.py`        files that do not belong there
 
 docs/audit.md has the form, exact enough for a reader in another language.
 """

@@ -16,8 +16,8 @@ from typing import Final
 from gateway.receipts.merkle import HASH_BYTES
 
 from .faults import LogFault, LogUnusable, Place
-from .tiles import LENGTH_BYTES, MAX_ENTRY_BYTES, Tile, full_path, split, tile_at, unpack
-from .tree import TILE_LEVELS, TILE_WIDTH, root_over
+from .tiles import LENGTH_BYTES, MAX_ENTRY_BYTES, Tile, full_path, split, tile_at, unpack_all
+from .tree import EMPTY_ROOT, TILE_LEVELS, TILE_WIDTH, root_over
 
 MAX_BUNDLE_BYTES: Final = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 MAX_NOTE_BYTES: Final = 64 * 1024
@@ -80,6 +80,14 @@ class TileReader:
         middle = start + (1 << (length.bit_length() - 1))
         return root_over([self.range_hash(start, middle), self.range_hash(middle, end)])
 
+    def prefix_root(self, size: int) -> bytes:
+        """Return the root over the first `size` entries, at most all. Raises: as `tile`."""
+        return self.range_hash(0, size) if size else EMPTY_ROOT
+
+    def at(self, size: int) -> TileReader:
+        """Return the tiles as the tree had them at a smaller size."""
+        return self if size == self.size else TileReader(self._folder, size)
+
     def _node(self, height: int, index: int) -> bytes:
         """Return a node that is over 2**height entries."""
         level, rest = divmod(height, TILE_LEVELS)
@@ -115,15 +123,20 @@ def read_bundle(folder: Path, bundle: Tile) -> Sequence[bytes] | None:
 
     The number of entries is not checked. Raises: LogUnusable: UNREADABLE, BUNDLE_MALFORMED.
     """
-    file = bundle.path
-    data = read_file(folder, file, MAX_BUNDLE_BYTES)
+    found = read_bundle_as_far_as_it_goes(folder, bundle)
+    if found is not None and not found[1]:
+        raise LogUnusable(LogFault.BUNDLE_MALFORMED, Place(bundle.path, bundle.first, bundle.end))
+    return None if found is None else found[0]
+
+
+def read_bundle_as_far_as_it_goes(folder: Path, bundle: Tile) -> tuple[Sequence[bytes], bool] | None:
+    """Return the same, and whether the lengths in it fit. Raises: LogUnusable with UNREADABLE."""
+    data = read_file(folder, bundle.path, MAX_BUNDLE_BYTES)
     cut = None
     if data is None and bundle.width < TILE_WIDTH:
-        file, cut = full_path(None, bundle.number), bundle.width
-        data = read_file(folder, file, MAX_BUNDLE_BYTES)
+        cut = bundle.width
+        data = read_file(folder, full_path(None, bundle.number), MAX_BUNDLE_BYTES)
     if data is None:
         return None
-    entries = unpack(data)
-    if entries is None:
-        raise LogUnusable(LogFault.BUNDLE_MALFORMED, Place(file, bundle.first, bundle.end))
-    return entries[:cut]
+    entries, is_whole = unpack_all(data)
+    return entries[:cut], is_whole

@@ -53,6 +53,20 @@ def full_path(level: int | None, number: int) -> str:
     return f"{TILE_FOLDER}/{BUNDLES if level is None else level}/{_digits(number)}"
 
 
+def parse_path(text: str) -> Tile | None:
+    """Return what a file, relative to the log's folder, is by its name; None: neither tile nor bundle."""
+    whole, partial, width = text.partition(".p/")
+    top, kind, *digits = whole.split("/")
+    numbers = "".join(one.removeprefix("x") for one in digits)
+    if top != TILE_FOLDER or not numbers.isdecimal() or not (kind == BUNDLES or kind.isdecimal()):
+        return None
+    level = None if kind == BUNDLES else int(kind)
+    if partial and not width.isdecimal():
+        return None
+    tile = Tile(level, int(numbers), int(width) if partial else TILE_WIDTH)
+    return tile if tile.path == text and 0 < tile.width <= TILE_WIDTH else None
+
+
 def _digits(number: int) -> str:
     last = f"{number % 1000:03d}"
     while number := number // 1000:
@@ -87,13 +101,19 @@ def pack(entries: Iterable[bytes]) -> bytes:
 
 def unpack(data: bytes) -> list[bytes] | None:
     """Return the entries of a bundle; None if its lengths do not fit what is there."""
+    entries, is_whole = unpack_all(data)
+    return entries if is_whole else None
+
+
+def unpack_all(data: bytes) -> tuple[list[bytes], bool]:
+    """Return what entries can be read out of a bundle, and whether its lengths fit what is there."""
     entries = []
     at, end = 0, len(data)
     while at < end:
         begin = at + LENGTH_BYTES
         at = begin + int.from_bytes(data[at:begin], "big")
         entries.append(data[begin:at])
-    return entries if at == end else None
+    return entries, at == end
 
 
 def split(data: bytes) -> Sequence[bytes]:
