@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from .checkpoint import Checkpoint
-from .faults import LogFault, LogUnusable, Place
 from .proofs import consistency_proof
 from .reading import TileReader
-from .tiles import CHECKPOINT
 
 
 class Relation(StrEnum):
@@ -44,7 +43,7 @@ def compare_heads(one: Checkpoint, other: Checkpoint, tiles: TileReader | None =
 
     1. Of one log? 2. Of one size, the roots decide. 3. Else both must lie on the tree of `tiles` (`trusted_tiles`).
 
-    Raises: LogUnusable: a tile is missing or too short.
+    Raises: LogUnusable: a tile is missing, too short, altered.
     """
     # 1
     if one.origin != other.origin:
@@ -60,17 +59,16 @@ def compare_heads(one: Checkpoint, other: Checkpoint, tiles: TileReader | None =
         return Comparison(Relation.FORKED)
     if longer.size > tiles.size:
         return Comparison(Relation.UNPROVEN)
-    reader = tiles.at(longer.size)
-    if reader.prefix_root(longer.size) != longer.root:
+    if tiles.prefix_root(longer.size) != longer.root:
         return Comparison(Relation.FORKED)
-    return Comparison(Relation.CONSISTENT, consistency_proof(reader, shorter.size))
+    return Comparison(Relation.CONSISTENT, consistency_proof(tiles, shorter.size, longer.size))
 
 
-def trusted_tiles(tiles: TileReader, head: Checkpoint) -> TileReader:
-    """Return tiles if the tree that they make is the one of the log's own head, which must have their size.
+def trusted_tiles(folder: Path, head: Checkpoint) -> TileReader:
+    """Return the tiles of the tree that a log's own head was signed for.
 
-    Only then does a head that does not lie on them prove anything. Raises: LogUnusable with ROOT_MISMATCH, or a tile.
+    Only of those does a head that does not lie on them prove anything. Raises: LogUnusable: they do not lead to it.
     """
-    if tiles.prefix_root(head.size) != head.root:
-        raise LogUnusable(LogFault.ROOT_MISMATCH, Place(CHECKPOINT, 0, head.size))
+    tiles = TileReader(folder, head.size)
+    tiles.trust(head.root)
     return tiles

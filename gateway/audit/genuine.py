@@ -20,7 +20,7 @@ from .classify import classify
 from .faults import Finding, LogFault, LogUnusable, Place
 from .reading import read_bundle_as_far_as_it_goes, read_tile
 from .resolve import Hashes, resolve
-from .tiles import CHECKPOINT, Tile, levels_of, split, tile_at, tiles_of
+from .tiles import CHECKPOINT, Tile, full_path, levels_of, split, tile_at, tiles_of
 from .tree import TILE_LEVELS, TILE_WIDTH, leaf_hash, root_of_edges, root_over
 
 Nodes = list[bytes | None]
@@ -102,7 +102,7 @@ class GenuineTree:
         for tile in tiles_of(self._head.size, 0):
             stored = self._stored_tile(tile)
             hashed = self._hashed_bundle(tile_at(self._head.size, None, tile.number), stored)
-            if hashed != stored or tile.width < TILE_WIDTH or tile.number >= self._from_tile:
+            if hashed != stored or stored is None or tile.width < TILE_WIDTH or tile.number >= self._from_tile:
                 self._pairs[tile.number] = _Pair(stored, hashed)
             if tile.width == TILE_WIDTH:
                 by_tile = None if stored is None else root_over(stored)
@@ -204,14 +204,27 @@ class GenuineTree:
         if tile.level == 0 and tile.number not in self._pairs:
             # Entries and tile agree.
             if self._by_tiles[1][tile.number] != above:
-                place = Place(tile_at(self._head.size, None, tile.number).path, tile.first, tile.end)
+                place = Place(full_path(None, tile.number), tile.first, tile.end)
                 self._findings.append(Finding(LogFault.ENTRY_ALTERED, place))
             return
         found = resolve(self._sources(tile), lambda hashes: root_over(hashes) == above)
         if found is None:
-            self._findings.append(Finding(LogFault.UNDETERMINED, Place(tile.path, tile.first, tile.end)))
+            self._tell_unresolved(tile)
         else:
             self._take(tile, found)
+
+    def _tell_unresolved(self, tile: Tile) -> None:
+        """Tell of a full tile that nothing of what is there for it is genuine."""
+        fault, file = LogFault.UNDETERMINED, tile.path
+        if tile.level == 0:
+            stored, hashed = self._pairs[tile.number]
+            if stored is None and hashed is None:
+                return  # told already: nothing is there
+            if hashed is None:
+                fault = LogFault.TILE_ALTERED
+            elif stored is None or stored == hashed:
+                fault, file = LogFault.ENTRY_ALTERED, full_path(None, tile.number)
+        self._findings.append(Finding(fault, Place(file, tile.first, tile.end)))
 
     def _take(self, tile: Tile, genuine: Hashes) -> None:
         """Keep what is genuine, and tell what is not."""

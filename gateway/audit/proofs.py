@@ -74,7 +74,7 @@ class Proved:
 def inclusion_path(reader: TileReader, index: int) -> Sequence[bytes]:
     """Return the hashes from an entry's sibling up to below the root. `index` lies in the tree.
 
-    Raises: LogUnusable: a tile is missing or too short.
+    Raises: LogUnusable: a tile is missing, too short, altered.
     """
     start, end = 0, reader.size
     path: list[bytes] = []
@@ -89,12 +89,12 @@ def inclusion_path(reader: TileReader, index: int) -> Sequence[bytes]:
     return path[::-1]
 
 
-def consistency_proof(reader: TileReader, old_size: int) -> Sequence[bytes]:
-    """Return what shows that the tree goes on from its first `old_size` entries; none is needed from 0 or all.
+def consistency_proof(reader: TileReader, old_size: int, size: int) -> Sequence[bytes]:
+    """Return what shows that the first `size` entries go on from the first `old_size`; none is needed from 0 or all.
 
-    Raises: LogUnusable: a tile is missing or too short.
+    Raises: LogUnusable: a tile is missing, too short, altered.
     """
-    start, end = 0, reader.size
+    start, end = 0, size
     if old_size in (start, end):
         return []
     path: list[bytes] = []

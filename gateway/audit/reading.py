@@ -16,8 +16,8 @@ from typing import Final
 from gateway.receipts.merkle import HASH_BYTES
 
 from .faults import LogFault, LogUnusable, Place
-from .tiles import LENGTH_BYTES, MAX_ENTRY_BYTES, Tile, full_path, split, tile_at, unpack_all
-from .tree import EMPTY_ROOT, TILE_LEVELS, TILE_WIDTH, root_over
+from .tiles import CHECKPOINT, LENGTH_BYTES, MAX_ENTRY_BYTES, Tile, full_path, split, tile_at, unpack_all
+from .tree import EMPTY_ROOT, TILE_LEVELS, TILE_WIDTH, root_of_edges, root_over
 
 MAX_BUNDLE_BYTES: Final = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 MAX_NOTE_BYTES: Final = 64 * 1024
@@ -46,17 +46,18 @@ def read_file(folder: Path, file: str, most: int) -> bytes | None:
 
 
 class TileReader:
-    """The tiles of a tree of one size."""
+    """The tiles of a tree of one size. Believed of them is nothing, or (`trust`) only what leads to a signed root."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self._folder = folder
+        self._is_checked = False
         self.size: Final = size
         self._held = lru_cache(_TILES_HELD)(self._read)
 
     def tile(self, level: int, number: int) -> Sequence[bytes]:
         """Return the hashes of a tile, as many as the tree has of it.
 
-        Raises: LogUnusable: TILE_MISSING, TILE_SIZE, UNREADABLE.
+        Raises: LogUnusable: TILE_MISSING, TILE_SIZE, UNREADABLE; once trusted, TILE_ALTERED.
         """
         return self._held(level, number)
 
@@ -84,9 +85,21 @@ class TileReader:
         """Return the root over the first `size` entries, at most all. Raises: as `tile`."""
         return self.range_hash(0, size) if size else EMPTY_ROOT
 
-    def at(self, size: int) -> TileReader:
-        """Return the tiles as the tree had them at a smaller size."""
-        return self if size == self.size else TileReader(self._folder, size)
+    def trust(self, root: bytes) -> None:
+        """From now on give only hashes that lead to `root`, which was signed for a tree of this size.
+
+        Raises: LogUnusable: ROOT_MISMATCH if the tiles at the right do not lead to it; as `tile`.
+        """
+        if root_of_edges(self.edges()) != root:
+            raise LogUnusable(LogFault.ROOT_MISMATCH, Place(CHECKPOINT, 0, self.size))
+        self._is_checked = True
+        # Those at the right are held already, and have just been checked together.
+        edges = {
+            (level, self.size >> TILE_LEVELS * (level + 1)): edge for level, edge in enumerate(self.edges()) if edge
+        }
+        self._held = lru_cache(_TILES_HELD)(
+            lambda level, number: edges.get((level, number)) or self._read(level, number)
+        )
 
     def _node(self, height: int, index: int) -> bytes:
         """Return a node that is over 2**height entries."""
@@ -102,7 +115,12 @@ class TileReader:
             raise LogUnusable(LogFault.TILE_MISSING, Place(tile.path, tile.first, tile.end))
         if len(data) != tile.width * HASH_BYTES:
             raise LogUnusable(LogFault.TILE_SIZE, Place(tile.path, tile.first, tile.end))
-        return split(data)
+        hashes = split(data)
+        if self._is_checked:
+            above, at = divmod(number, TILE_WIDTH)
+            if root_over(hashes) != self.tile(level + 1, above)[at]:
+                raise LogUnusable(LogFault.TILE_ALTERED, Place(tile.path, tile.first, tile.end))
+        return hashes
 
 
 def read_tile(folder: Path, tile: Tile) -> bytes | None:

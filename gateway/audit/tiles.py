@@ -56,14 +56,13 @@ def full_path(level: int | None, number: int) -> str:
 def parse_path(text: str) -> Tile | None:
     """Return what a file, relative to the log's folder, is by its name; None: neither tile nor bundle."""
     whole, partial, width = text.partition(".p/")
-    top, kind, *digits = whole.split("/")
-    numbers = "".join(one.removeprefix("x") for one in digits)
-    if top != TILE_FOLDER or not numbers.isdecimal() or not (kind == BUNDLES or kind.isdecimal()):
+    top, _, rest = whole.partition("/")
+    kind, _, digits = rest.partition("/")
+    number = digits.replace("/", "").replace("x", "")
+    level = None if kind == BUNDLES else kind
+    if top != TILE_FOLDER or not all(one.isdecimal() for one in (number, level or "0", width if partial else "1")):
         return None
-    level = None if kind == BUNDLES else int(kind)
-    if partial and not width.isdecimal():
-        return None
-    tile = Tile(level, int(numbers), int(width) if partial else TILE_WIDTH)
+    tile = Tile(None if level is None else int(level), int(number), int(width) if partial else TILE_WIDTH)
     return tile if tile.path == text and 0 < tile.width <= TILE_WIDTH else None
 
 

@@ -24,6 +24,7 @@ from typing import Final
 from keys.notes import NoteVerifier
 
 from .checkpoint import Checkpoint, open_checkpoint
+from .compare import trusted_tiles
 from .faults import Finding, LogFault, LogUnusable, Place
 from .genuine import GenuineTree
 from .journal import JOURNAL, Found, read_journal
@@ -96,7 +97,7 @@ def verify_log(
         forgotten = _without_forgotten_since(folder, head, keys, forgotten, findings)
     # 3
     for name, data in (earlier or {}).items():
-        findings.extend(_against_earlier(folder, head, keys, name, data))
+        findings += [one for one in _against_earlier(folder, head, keys, name, data) if one not in findings]
     # 4
     unsigned = 0
     if journal is not None:
@@ -191,7 +192,7 @@ def _against_earlier(
         found = open_checkpoint(data, keys, head.origin, name)
         if found.size > head.size:
             return [Finding(LogFault.ROLLED_BACK, Place(CHECKPOINT, head.size, found.size))]
-        tiles = TileReader(folder, head.size)
+        tiles = trusted_tiles(folder, head)
         whole = found.root == head.root if found.size == head.size else tiles.prefix_root(found.size) == found.root
     except LogUnusable as unusable:
         return [Finding(unusable.fault, unusable.place)]

@@ -49,7 +49,7 @@ def open_log(folder: Path, **more: object) -> AuditLog:
 
 def make_log(folder: Path, size: int, *, groups: int = 1_000) -> None:
     """Make a log with so many entries, published group by group, and close it."""
-    log = open_log(folder)
+    log = open_log(folder, disk=QuickDisk())
     for first in range(0, size, groups):
         log.append(entries(first, min(first + groups, size)))
         log.publish(AT)
@@ -64,6 +64,16 @@ def held(folder: Path, size: int) -> list[bytes]:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file of a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class QuickDisk(Disk):
+    """A disk that syncs nothing: for large logs whose durability is not what is tested."""
+
+    def sync(self, fd: int) -> None:
+        """Do nothing."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Do nothing."""
 
 
 class FailingDisk(Disk):

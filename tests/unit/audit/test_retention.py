@@ -15,6 +15,7 @@ from gateway.receipts.merkle import tree_over
 from tests.unit.audit.logs import (
     AT,
     FailingDisk,
+    QuickDisk,
     contents,
     entries,
     entry,
@@ -112,7 +113,7 @@ def test_forgetting_that_fails_is_gone_on_with(tmp_path: Path, call: str, skip: 
 
 def test_deep_folders_are_forgotten_too(tmp_path: Path) -> None:
     size = 1_002 * 256
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, disk=QuickDisk())
     log.append([b""] * size)
     log.publish(AT)
     assert (tmp_path / "tile/entries/x001/001").is_file()
