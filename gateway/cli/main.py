@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "dev-key": "gateway.cli.dev_key:dev_key",
     "status": "gateway.cli.status:app",
     "db": "gateway.cli.db:app",
+    "audit": "gateway.cli.audit:app",
+    "purge": "gateway.cli.purge:purge",
     "version": "gateway.cli.version:version",
 }
 """Name of the command -> where it is: a function, or a typer app with commands of its own."""

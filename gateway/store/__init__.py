@@ -8,6 +8,7 @@
 - `postgres_log.py`         the log in PostgreSQL (`postgres_link.py`, `postgres_schema.py`, `postgres_statements.py`)
 - `postgres_appends.py`     how one node appends there, and what it does about a commit that was not answered
 - `inspection.py`           what looking at a log whole, and copying it, needs beyond the interface
+- `drop.py`                 a store deleted for good
 - `copy.py`                 one log copied into another while the gateway serves
 - `migrations.py`           the schema, numbered SQL files in `migrations/`
 """

@@ -19,6 +19,7 @@ from gateway.changes import StoreDegraded
 from gateway.errors import GatewayError
 from keys.own_files import FileRefused, read_secret_file
 
+from .drop import drop_file, drop_schema, files_of, is_there
 from .inspection import InspectableLog
 from .migrations import Dialect, Migration, StoreUnfit
 from .postgres_link import Connection, Link
@@ -97,6 +98,25 @@ async def schema_of(store: str, folder: Path = _HERE) -> int:
         if address.dialect is Dialect.POSTGRESQL:
             return max(await _with_database(address, applied_to_postgres), default=0)
         return await asyncio.to_thread(_schema_of_file, address.path)
+
+
+async def holds_anything(store: str, folder: Path = _HERE) -> bool:
+    """Tell whether a store has anything of a gateway in it. Raises: StoreUnavailable."""
+    address = read_address(store, folder)
+    with _refusing(address):
+        if address.dialect is Dialect.POSTGRESQL:
+            return await _with_database(address, is_there)
+        return bool(files_of(address.path))
+
+
+async def drop(store: str, folder: Path = _HERE) -> None:
+    """Delete a store and all that is in it. Raises: StoreUnavailable: somebody uses it, or it cannot be deleted."""
+    address = read_address(store, folder)
+    with _refusing(address):
+        if address.dialect is Dialect.POSTGRESQL:
+            await _with_database(address, drop_schema)
+        else:
+            await asyncio.to_thread(drop_file, address.path)
 
 
 @contextmanager
