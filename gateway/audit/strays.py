@@ -63,11 +63,11 @@ def _is_earlier(tile: Tile, size: int) -> bool:
 
 
 def _compared(folder: Path, tile: Tile, tree: GenuineTree, size: int) -> Iterator[Finding]:
-    genuine = tree.genuine(tile_at(size, tile.level, tile.number))
-    if genuine is None:
-        return  # what it must begin with is not known: that is told already
-    wanted = list(genuine[: tile.width])
     try:
+        genuine = tree.genuine(tile_at(size, tile.level, tile.number))
+        if genuine is None:
+            return  # what it must begin with is not known: that is told already
+        wanted = list(genuine[: tile.width])
         if tile.level is None:
             entries = read_bundle(folder, tile) or ()
             yield from classify(tile, wanted, list(map(leaf_hash, entries)))

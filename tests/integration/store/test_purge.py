@@ -72,14 +72,3 @@ async def test_a_schema_that_does_not_go_is_no_success(home: Path, monkeypatch: 
     monkeypatch.setattr("gateway.store.drop.is_there", still_there)
     with pytest.raises(StoreUnavailable, match="still there"):
         await drop(store)
-
-
-async def test_a_file_that_cannot_be_deleted_is_told(tmp_path: Path) -> None:
-    (tmp_path / "log.sqlite").mkdir()
-    assert await holds_anything("sqlite:log.sqlite", tmp_path)
-    with pytest.raises(StoreUnavailable):
-        await drop("sqlite:log.sqlite", tmp_path)
-    (tmp_path / "log.sqlite").rmdir()
-    (tmp_path / "log.sqlite-wal").touch()
-    await drop("sqlite:log.sqlite", tmp_path)
-    assert not await holds_anything("sqlite:log.sqlite", tmp_path)

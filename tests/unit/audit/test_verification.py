@@ -253,11 +253,14 @@ def test_strays_are_told(tmp_path: Path, file: str) -> None:
     assert found(tmp_path) == [(LogFault.STRAY, Place(file))]
 
 
-def test_earlier_partial_tiles_are_held_against_the_genuine_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reopened", [False, True])
+def test_earlier_partial_tiles_are_held_against_the_genuine_ones(tmp_path: Path, *, reopened: bool) -> None:
     heads(tmp_path, range(50, 301, 50))
     kept = contents(tmp_path)
     assert {"tile/0/000", "tile/entries/000"} <= kept.keys()
     assert found(tmp_path) == []
+    if reopened:  # then the journal is a new one, and what is in tiles is not held against it
+        open_log(tmp_path).close()
     # What a writer that was killed while it removed them has left is judged by the full tile.
     for path, data in (("tile/0/000.p/100", kept["tile/0/000"][:3_200]), ("tile/entries/000.p/2", pack(entries(0, 2)))):
         (tmp_path / path).parent.mkdir(exist_ok=True)

@@ -276,6 +276,19 @@ def test_heads_are_compared(site: Site, tmp_path: Path) -> None:
     assert run("compare", later, earlier, "--vkey", site.vkey).exit_code == 1
 
 
+def test_an_altered_tile_is_no_fork(site: Site, tmp_path: Path) -> None:
+    log = open_log(tmp_path / "third")
+    log.append(entries(0, 100))
+    (tmp_path / "earlier").write_bytes(log.publish(AT).note)
+    log.append(entries(100, 300))
+    log.publish(AT)
+    log.close()
+    tile = tmp_path / "third/tile/0/000"
+    tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
+    done = run("compare", tmp_path / "earlier", tmp_path / "third", "--vkey", site.vkey)
+    assert (done.exit_code, "tile_altered" in done.output) == (1, True)
+
+
 def test_two_histories_are_told(site: Site, tmp_path: Path) -> None:
     other = open_log(tmp_path / "other")
     other.append(entries(0, SIZE, "other"))
