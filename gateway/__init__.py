@@ -14,6 +14,7 @@ Around them:
 - `values.py`, `errors.py`    the words, and the one table of reasons; `divisions.py` which division lies in which
 - `changes.py`                the words of live status: lists, and the signed batches that change them
 - `callers/`                  who may ask what, and how much of it
+- `audit/`                    the log of what was decided and changed, which nobody alters unnoticed
 - `provinces/`                asks the issuers of opaque codes
 - `conversion/`               makes codes of a receiving division out of others
 - `publishing/`, `store/`     takes what issuers publish of live status; what must survive of it
