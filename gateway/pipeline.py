@@ -14,11 +14,13 @@ from gateway.policy.book import NO_RISKS, KnowsRisks, PolicyBook
 from gateway.status.freshness import BUDGETS, Budgets
 from gateway.status.observe import NO_LISTS, StatusLists, observe
 from gateway.trust.authenticate import SignedCode, find_signer, permit
+from gateway.trust.marks import DYNAMIC_MAX_S
 from gateway.trust.online import OnlineIssuers, answered, displayed
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.values import (
     Assurance,
     ClaimedCode,
+    CodeMarks,
     CodeState,
     Decision,
     DisplayedCode,
@@ -65,7 +67,7 @@ class Pipeline:
     judged by half of the old and half of the new.
     """
 
-    __slots__ = ("_asks", "_budgets", "_lists", "_online", "_opaque", "_policies", "_risks", "_trust")
+    __slots__ = ("_asks", "_budgets", "_dynamic_max_s", "_lists", "_online", "_opaque", "_policies", "_risks", "_trust")
 
     def __init__(
         self,
@@ -78,8 +80,12 @@ class Pipeline:
         lists: StatusLists = NO_LISTS,
         budgets: Budgets = BUDGETS,
         risks: KnowsRisks = NO_RISKS,
+        dynamic_max_s: float = DYNAMIC_MAX_S,
     ) -> None:
-        """Take what the rooms work with. What is left out is not there: no opaque code, no list, no risk is known."""
+        """Take what the rooms work with. What is left out is not there: no opaque code, no list, no risk is known.
+
+        `dynamic_max_s`: seconds that a native code lives at most to be good for one showing only (`CodeMarks.showing`).
+        """
         self._trust = trust
         self._policies = policies
         self._opaque = opaque or OpaqueShapes()
@@ -88,6 +94,7 @@ class Pipeline:
         self._lists = lists
         self._budgets = budgets
         self._risks = risks
+        self._dynamic_max_s = dynamic_max_s
 
     def verify(
         self,
@@ -122,7 +129,7 @@ class Pipeline:
             if found is Format.UNKNOWN:
                 return self._opaque.read(code)  # 1
             claimed = read_code(code, found)  # 1
-            signed = find_signer(claimed, trust)  # 2
+            signed = find_signer(claimed, trust, self._dynamic_max_s)  # 2
             live = observe(permit(signed, at), trust.revocations, at, self._lists, self._budgets, purpose)  # 2, 3
             return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4
         except CodeStopped as stopped:
@@ -146,12 +153,15 @@ class Pipeline:
         purpose: Purpose | None = None,
     ) -> Decision:
         """Return what `division` makes of an opaque code, once its issuer has been asked within `time_left` seconds."""
+        marks = None
         try:
             answer = await self._asks.resolve(code, at=at, time_left=time_left)
-            live = observe(answered(code, answer, self._online), self._trust.revocations, at, purpose=purpose)  # 2, 3
+            authentic = answered(code, answer, self._online)  # 2
+            marks = authentic.marks
+            live = observe(authentic, self._trust.revocations, at, purpose=purpose)  # 3
             return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4
         except CodeStopped as stopped:
-            return _stopped(stopped.reason, at, Format.OPAQUE)
+            return _stopped(stopped.reason, at, Format.OPAQUE, marks=marks)
 
     def assess(
         self, code: DisplayedCode, *, at: Instant, division: DivisionCode | None, purpose: Purpose | None = None
@@ -172,13 +182,16 @@ def _stopped(
     signed: SignedCode | None = None,
     *,
     assurance: Assurance | None = None,
+    marks: CodeMarks | None = None,
 ) -> Decision:
     """Return the decision on a code that a room stopped. Its claims are told only once its signature is proven."""
     row = REASONS[reason]
     reasons = (reason,) if claimed is None else (reason, *claimed.notes)
     state = _STATE_OF.get(reason, CodeState.UNKNOWN)
     if signed is None:
-        return Decision(Measure[row.effect.value], reasons, at, row.step, found, state, assurance=assurance)
+        return Decision(
+            Measure[row.effect.value], reasons, at, row.step, found, state, assurance=assurance, marks=marks
+        )
     return Decision(
         Measure[row.effect.value],
         reasons,
@@ -190,6 +203,7 @@ def _stopped(
         signed.issuer.division,
         observed_time=signed.claimed.issue_time,
         valid_until=signed.claimed.expire_time,
+        marks=signed.marks,
     )
 
 

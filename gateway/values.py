@@ -30,6 +30,7 @@ __all__ = [
     "CallerId",
     "CallerKind",
     "ClaimedCode",
+    "CodeMarks",
     "CodeState",
     "Decision",
     "DisplayedCode",
@@ -331,6 +332,25 @@ class IssuerProfile:
     """The issuer's statement -> what it means by it, in one public sentence of its own rules."""
     converts: bool = False
     """Whether it makes codes out of those of others, and may therefore name their origin."""
+    dynamic_s: float | None = None
+    """Of opaque codes: seconds that one is good for once it is shown, because each showing has its own. None: they are
+    static."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMarks:
+    """What tells one code, and one person as her issuer knows her, from another.
+
+    For handles and for the replay guard; nothing else may read it.
+    """
+
+    issuer: IssuerId
+    person: bytes = field(repr=False)
+    """The issuer's pseudonym of the holder, else the code's id, else the SHA-256 of what was signed; told apart."""
+    showing: bytes | None = field(default=None, repr=False)
+    """The id of a *dynamic* code, which is good for one showing. None: a certificate, or a code that lives for long."""
+    shown_until: Instant | None = None
+    """When that showing's validity ends."""
 
 
 class RevokedCodes(NamedTuple):
@@ -365,6 +385,8 @@ class AuthenticCode:
     fresh_for: float | None = None
     """Seconds from the issue time that the word may be relied on; None if the code itself says how long."""
     reason_class: ReasonClass | None = None
+    marks: CodeMarks | None = field(default=None, repr=False)
+    """None for a displayed code."""
 
 
 @quick
@@ -412,3 +434,5 @@ class Decision:
     """What the issuer means by the state, in a sentence of its own rules."""
     origin: Origin | None = None
     """What a converted code was made from."""
+    marks: CodeMarks | None = field(default=None, repr=False)
+    """None until the issuer is established, and for a code that was only seen. Never disclosed."""

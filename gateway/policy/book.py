@@ -308,4 +308,5 @@ def _decision(
         None if authentic.reason_class is None else reason_class_of(live, state),
         meaning if as_explained else None,
         claimed.origin if issuer.converts else None,
+        authentic.marks,
     )

@@ -7,12 +7,13 @@ different answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.divisions import lies_within
 from gateway.errors import CodeStopped, Reason
-from gateway.values import AuthenticCode, ClaimedCode, Format, Instant, IssuerProfile, TrustedKey
+from gateway.values import AuthenticCode, ClaimedCode, CodeMarks, Format, Instant, IssuerProfile, TrustedKey
 
+from .marks import DYNAMIC_MAX_S, marks_of
 from .snapshot import TrustSnapshot
 
 
@@ -24,10 +25,11 @@ class SignedCode:
     issuer: IssuerProfile
     keys: tuple[TrustedKey, ...]
     """All keys of that issuer that fit the signature."""
+    marks: CodeMarks = field(repr=False)
 
 
-def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
-    """Return `claimed` with the keys that signed it.
+def find_signer(claimed: ClaimedCode, trust: TrustSnapshot, dynamic_max_s: float = DYNAMIC_MAX_S) -> SignedCode:
+    """Return `claimed` with the keys that signed it, and with its marks (`dynamic_max_s`: see `marks_of`).
 
     1. Its proof is of a kind that can be checked here.
     2. The issuer is on the trust list, for this format (or a single certificate is trusted for any issuer).
@@ -65,7 +67,7 @@ def find_signer(claimed: ClaimedCode, trust: TrustSnapshot) -> SignedCode:
     # 6
     if claimed.origin is not None and not issuer.converts:
         raise CodeStopped(Reason.DIVISION_MISMATCH, "org")
-    return SignedCode(claimed, issuer, fitting)
+    return SignedCode(claimed, issuer, fitting, marks_of(claimed, issuer.issuer, dynamic_max_s))
 
 
 def permit(code: SignedCode, at: Instant) -> AuthenticCode:
@@ -85,11 +87,11 @@ def permit(code: SignedCode, at: Instant) -> AuthenticCode:
     for key in code.keys:
         if unlimited or not key.uses or use in key.uses:
             if key.valid_at(at):
-                return AuthenticCode(code.claimed, code.issuer, key)
+                return AuthenticCode(code.claimed, code.issuer, key, marks=code.marks)
             outside_its_window = key
     if outside_its_window is None:
         raise CodeStopped(Reason.KEY_USE_REFUSED)
-    return AuthenticCode(code.claimed, code.issuer, outside_its_window)
+    return AuthenticCode(code.claimed, code.issuer, outside_its_window, marks=code.marks)
 
 
 def _vouched_for_by_certificate(

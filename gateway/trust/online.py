@@ -26,6 +26,8 @@ from gateway.values import (
     OpaqueCode,
 )
 
+from .marks import marks_of_answered
+
 DISPLAY_FRESH_FOR: Final = 300.0
 """Seconds that a page may be older than the look at it: a picture of yesterday is not even that."""
 
@@ -68,7 +70,8 @@ def answered(code: OpaqueCode, answer: OnlineAnswer, known: OnlineIssuers) -> Au
         code.division,
         notes=answer.notes,
     )
-    return AuthenticCode(claimed, issuer, None, Assurance.SCANNED_ONLINE, answer.fresh_for, answer.reason_class)
+    marks = marks_of_answered(code, issuer.dynamic_s, answer.observed_time, answer.expire_time)
+    return AuthenticCode(claimed, issuer, None, Assurance.SCANNED_ONLINE, answer.fresh_for, answer.reason_class, marks)
 
 
 def displayed(code: DisplayedCode, known: OnlineIssuers) -> AuthenticCode:
