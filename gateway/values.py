@@ -47,6 +47,7 @@ __all__ = [
     "OnlineAnswer",
     "OpaqueCode",
     "Origin",
+    "Passage",
     "Profile",
     "Purpose",
     "ReasonClass",
@@ -405,6 +406,16 @@ class LiveCode:
     notes: tuple[Reason, ...] = ()
     listed_state: CodeState | None = None
     """What a live status list says, if one does; it counts more than the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One passage of a person through a gate: what makes a receipt that is asked for again the same one."""
+
+    first_time: Instant
+    """When this verdict was first given to it."""
+    secret: bytes = field(repr=False)
+    """32 bytes that are like random to whoever has only the receipts, or only the code."""
 
 
 @quick
