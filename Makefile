@@ -2,7 +2,7 @@
 # The environment is .venv, so .venv/bin/hcgw is the command. Nothing outside this folder is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation bench-changes bench-kills fuzz serve lock clean
+.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation bench-changes bench-kills bench-replay fuzz serve lock clean
 
 # The first Python >= 3.11 on the path, or the one you name: make PYTHON=/path/to/python3.11 test
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
@@ -52,6 +52,9 @@ bench-changes: $(DEV) ## Let changes of a nation reach every worker of two gatew
 
 bench-kills: $(DEV) ## Kill the processes of two gateways at 200 random instants; writes build/bench-kills.json
 	@$(PY) -m tests.bench.kill_drill $(ARGS)
+
+bench-replay: $(DEV) ## Show screenshots at two nodes while Redis is killed, paused and flaps; writes build/bench-replay.json
+	@$(PY) -m tests.bench.replay $(ARGS)
 
 fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how long and which)
 	@build/fuzz/bin/python -m tests.fuzz $(ARGS)

@@ -25,7 +25,9 @@ Around them:
 - `rpc/`, `web/`              the gRPC edge; the HTTP edge for operators
 - `watch/`                    every metric, log event and field
 - `config/`                   the configuration
+- `replay/`                   which dynamic codes were shown at which gate
 - `loading.py`, `judging.py`  what it names, loaded together; the rooms made of that, and made anew at a reload
+- `guarding.py`               the replay guard that it wants
 - `app.py`                    the process, put together, with the duties (`duties.py`) and edges (`edges.py`) it has
 - `keeper/`, `supervisor/`    the one process that writes lists; who starts it and the workers
 - `cli/`, `demo/`             the `hcgw` command (`__main__.py`); sample provinces to try it with

@@ -55,6 +55,7 @@ from gateway.watch.events import (
 from gateway.watch.logs import EventLog, exception_name
 from gateway.watch.metrics import Metrics
 from gateway.watch.observer import LaneObserver, RpcObserver
+from gateway.watch.replay import ReplayWatch
 from gateway.watch.status import ClockJumps
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
@@ -79,11 +80,13 @@ class App:
         grpc_port: int | None = None,
         reuse_port: bool = False,
         http_socket: Path | None = None,
+        replay_memory: int | None = None,
     ) -> None:
         """Load everything; open nothing.
 
         Of a gateway of several processes: `duties` are those of this one, `grpc_port` with `reuse_port` is the port
-        that it shares with others, and it tells of itself on `http_socket` instead of `http.listen`.
+        that it shares with others, it tells of itself on `http_socket` instead of `http.listen`, and `replay_memory` is
+        the descriptor of the showings that all remember together.
 
         Raises StartRefused.
         """
@@ -97,7 +100,15 @@ class App:
         self._began = time.monotonic()
         self._log.emit(Starting(VERSION, config.service.environment))
         self._metrics = Metrics(clock, version=VERSION)
-        self._judging = Judging(config, clock, self._watchers(), converts=Duties.ANSWER in duties)
+        self._judging = Judging(
+            config, clock, self._watchers(), converts=Duties.ANSWER in duties, replay_memory=replay_memory
+        )
+        guard = self._judging.replay
+        if guard is not None:
+            here = guard.here
+            self._metrics.replay.show(lambda: here.held, here.capacity)
+            if guard.asks_others:
+                self._metrics.replay.redis_up.set(0)
         self._keeper: Keeper | None = None
         if config.status is not None and Duties.KEEP in duties:
             self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log)
@@ -300,6 +311,7 @@ class App:
             LaneObserver(metrics.provinces, log),
             ConversionWatch(metrics.conversions, log),
             metrics.receipts.signed,
+            ReplayWatch(metrics.replay, log, time.monotonic),
         )
 
     def _tell_what_is_loaded(self) -> None:

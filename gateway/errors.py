@@ -124,6 +124,9 @@ class Reason(IntEnum):
     CONVERSION_NOT_AGREED = 84
     AUDIENCE_MISMATCH = 85
     ORIGIN_AT_RISK = 86
+    REPLAY_SUSPECTED = 87
+    REPLAY_GUARD_LOCAL = 88
+    REPLAY_UNCHECKED = 89
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,11 @@ REASONS: dict[Reason, ReasonRow] = {
     Reason.CONVERSION_NOT_AGREED: _undetermined(Step.POLICY, "The receiving division makes no codes out of such ones."),
     Reason.ORIGIN_AT_RISK: _by_rule("Where the code comes from is at risk."),
     Reason.AUDIENCE_MISMATCH: _undetermined(Step.POLICY, "The code was made for another division."),
+    Reason.REPLAY_SUSPECTED: _by_rule("The code was already shown at another gate, or at this one too long ago."),
+    Reason.REPLAY_GUARD_LOCAL: ReasonRow(
+        Step.POLICY, Outcome.OK, Effect.NOTE, "Whether the code was shown elsewhere is known of this machine only."
+    ),
+    Reason.REPLAY_UNCHECKED: _undetermined(Step.POLICY, "Whether the code was shown before cannot be told."),
 }
 
 

@@ -26,6 +26,7 @@ from gateway.conversion.converter import BriefSigner, Converter
 from gateway.conversion.observer import ConversionObserver
 from gateway.conversion.recheck import Rechecks
 from gateway.conversion.settings import ConversionRefused, ConversionSettings
+from gateway.guarding import everywhere_of, guard_of, redis_access, refuse_longer_lived
 from gateway.held.mapped_lists import MappedLists
 from gateway.loading import (
     KnownCallers,
@@ -44,6 +45,7 @@ from gateway.provinces.issuers import Issuers
 from gateway.provinces.observer import ProvinceObserver
 from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
+from gateway.replay.observer import NOBODY_WATCHES, ReplayObserver
 from gateway.rpc.admission import Admission
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.methods import READS_OF_LISTS
@@ -63,15 +65,24 @@ class Watchers:
     conversions: ConversionObserver
     receipts: Callable[[int], None] = lambda _: None
     """Told at each signature how many receipts it is for."""
+    replay: ReplayObserver = NOBODY_WATCHES
 
 
 class Judging:
     """The rooms of one gateway. Make, start, reload and close it in the same event loop."""
 
     def __init__(
-        self, config: Config, clock: Callable[[], Instant], watchers: Watchers, *, converts: bool = True
+        self,
+        config: Config,
+        clock: Callable[[], Instant],
+        watchers: Watchers,
+        *,
+        converts: bool = True,
+        replay_memory: int | None = None,
     ) -> None:
-        """Load everything; ask nobody. `converts`: whether codes are converted in this process.
+        """Load everything; ask nobody. `converts`: whether codes are shown to this process, and converted.
+
+        `replay_memory`: the descriptor of the showings that all workers remember together; None: this one is alone.
 
         Raises: StartRefused.
         """
@@ -82,7 +93,14 @@ class Judging:
         self._enrolled = () if config.status is None else config.status.enrolled
         # A keeper of its own is the only one on its machine; workers share what a caller may ask.
         self._meters = Meters(workers=config.service.workers if converts else 1)
+        self._replay_settings = config.replay
         self._loader = Loader(config, clock())
+        refuse_longer_lived(self.loaded.provinces.profiles, config.replay)
+        self._redis = redis_access(config.replay) if converts else None
+        self._everywhere = everywhere_of(self._redis, config.replay, watchers.replay)
+        self.replay = (
+            guard_of(config.replay, replay_memory, self._everywhere, clock, watchers.replay) if converts else None
+        )
         self.signer = load_signer(config)
         self._other_keys = load_other_keys(config)
         self.own_codes = _own_codes(config)
@@ -100,6 +118,8 @@ class Judging:
             rights_of=self._rights_of(self.loaded.callers),
             converter=self.converter,
             published=self.loaded.published,
+            replay=self.replay,
+            suspect=self.loaded.policies.suspect,
             clock=clock,
             watch=watchers.verdicts,
         )
@@ -125,23 +145,31 @@ class Judging:
         return public_jwks(signers, self._other_keys)
 
     def start(self) -> None:
-        """Begin to look at the originals of converted codes."""
+        """Begin to look at the originals of converted codes, and to forget showings."""
+        if self.replay is not None:
+            self.replay.start()
         if self._rechecks is not None:
             self._rechecks.start()
 
     async def reload(self) -> None:
         """Load everything anew and put it in force. Raises: StartRefused, and then what is in force stays."""
         loaded = await asyncio.to_thread(self._loader.load, self._clock())
+        refuse_longer_lived(loaded.provinces.profiles, self._replay_settings)
+        redis = None if self._redis is None else redis_access(self._replay_settings)
         with _refusing():
             self._trust(loaded)
             self._issuers = self._issuers.renewed(loaded.provinces)
         rights_of = self._rights_of(loaded.callers)
         self._loader.adopt(loaded)
+        if redis is not None and redis != self._redis and self._everywhere is not None:
+            self._redis = redis
+            self._everywhere.renew(redis.line, redis.questions())
         self.pipeline = self._pipeline()
         self.desk = replace(
             self.desk,
             pipeline=self.pipeline,
             published=loaded.published,
+            suspect=loaded.policies.suspect,
             rights_of=rights_of,
             receipts=self._receipts(),
         )
@@ -153,6 +181,8 @@ class Judging:
         """Ask nobody any more. In bounded time."""
         if self._rechecks is not None:
             await self._rechecks.stop()
+        if self.replay is not None:
+            await self.replay.close()
         await self._issuers.close()
 
     def _receipts(self) -> ReceiptIssuer:
@@ -180,6 +210,7 @@ class Judging:
             lists=self._lists(),
             budgets=self.budgets,
             risks=loaded.published.risks,
+            dynamic_max_s=self._replay_settings.dynamic_max_s,
         )
 
     def _lists(self) -> StatusLists:

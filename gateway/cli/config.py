@@ -38,7 +38,11 @@ def config() -> None:
 
 
 @app.command("check")
-def check(file: File = None, settings: Settings = None) -> None:
+def check(
+    file: File = None,
+    settings: Settings = None,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the Redis of the replay guard too, as serve would.")] = False,
+) -> None:
     """Check a configuration and all files that it names, as `hcgw serve` would load them. Opens no port.
 
     Exit status: 0 the gateway would start, 1 it would not: each fault is told with its option and file.
@@ -77,6 +81,7 @@ def check(file: File = None, settings: Settings = None) -> None:
         faults.append(str(refused))
     faults += _signer_faults(config)
     faults += _callers_faults(config)
+    faults += _replay_faults(config, ask=ask)
     if config.status is not None:
         faults += _status_faults(config.status)
     if config.grpc.tls is not None:
@@ -157,6 +162,43 @@ def _callers_faults(config: Config) -> list[str]:
     else:
         domains = 0 if found.roots is None else len(found.roots.domains)
         typer.echo(f"callers.registry   ok: {len(found.grants.rows)} callers, {domains} domains with authorities")
+    return []
+
+
+def _replay_faults(config: Config, *, ask: bool) -> list[str]:
+    """Return what is wrong with the Redis that nodes share; it is reached only if it is to be asked."""
+    import asyncio
+
+    from gateway.guarding import redis_access
+    from gateway.loading import StartRefused
+    from gateway.replay.questions import RedisSilent
+
+    try:
+        access = redis_access(config.replay)
+    except StartRefused as refused:
+        return [str(refused)]
+    if config.replay.insecure_no_guard:
+        typer.echo("replay             nothing is guarded: for tests only")
+    if access is None:
+        return []
+    if not ask:
+        typer.echo("replay.redis       named: hcgw config check --ask reaches it")
+        return []
+
+    async def reached() -> float:
+        line = access.line()
+        try:
+            return await line.open(config.replay.redis_budget_ms / 1_000)
+        finally:
+            await line.close()
+
+    try:
+        uptime_s = asyncio.run(reached())
+    except RedisSilent as silent:
+        return [
+            f"replay.redis: {config.replay.redis}: it is not asked: {silent.why} (see the runbook replay-guard-local)"
+        ]
+    typer.echo(f"replay.redis       ok: up for {uptime_s:.0f} s, answers within {config.replay.redis_budget_ms:g} ms")
     return []
 
 

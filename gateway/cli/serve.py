@@ -119,7 +119,7 @@ def _supervise(config: Config, log: EventLog) -> int:
     from importlib.metadata import version
 
     from gateway.config.handed_on import hand_on
-    from gateway.supervisor.settings import SupervisorSettings, posts
+    from gateway.supervisor.settings import ReplayMemory, SupervisorSettings, posts
     from gateway.supervisor.supervisor import SupervisionRefused, Supervisor
     from gateway.watch.events import StartRefused as NotStarted
     from gateway.watch.logs import watch_loop
@@ -136,6 +136,9 @@ def _supervise(config: Config, log: EventLog) -> int:
         grace_s=config.grpc.grace_s,
         configuration=hand_on(config),
         tls=config.grpc.tls is not None,
+        replay=None
+        if config.replay.insecure_no_guard
+        else ReplayMemory(config.replay.capacity, config.replay.generation_s),
     )
 
     async def run() -> int:

@@ -28,6 +28,9 @@ def serve_process(
     http_socket: Annotated[Path, typer.Option("--http-socket", help="Where the process is asked how it is.")],
     number: Annotated[int, typer.Option("--number", help="Which one of its role.")] = 0,
     grpc_port: Annotated[int | None, typer.Option("--grpc-port", help="Where all workers listen.")] = None,
+    replay_memory: Annotated[
+        int | None, typer.Option("--replay-memory", help="Descriptor of the showings that all workers remember.")
+    ] = None,
 ) -> None:
     """Serve as one of several processes. Started by hcgw serve, never by hand.
 
@@ -41,7 +44,7 @@ def serve_process(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # grpc core prints to stderr by itself, peers' addresses among it. It reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    raise typer.Exit(_serve(Terms(Post(role, number), http_socket, grpc_port), line))
+    raise typer.Exit(_serve(Terms(Post(role, number), http_socket, grpc_port, replay_memory), line))
 
 
 def _serve(terms: Terms, descriptor: int) -> int:
@@ -120,4 +123,5 @@ def _made(terms: Terms, config: Config, log: EventLog) -> Served:
         grpc_port=terms.grpc_port,
         reuse_port=True,
         http_socket=terms.http_socket,
+        replay_memory=terms.replay_memory,
     )

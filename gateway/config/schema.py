@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from keys.values import Environment
 
 from .forms import Endpoint, ListenOn, Section, Signer
+from .replay import ReplaySection
 from .status import StatusSection
 
 ENV_PREFIX = "HCGW__"
@@ -250,6 +251,7 @@ class Config(BaseSettings):
     callers: CallersSection
     disclosure: DisclosureSection
     receipts: ReceiptsSection
+    replay: ReplaySection = ReplaySection()
     log: LogSection = LogSection()
 
     @classmethod
@@ -273,6 +275,10 @@ class Config(BaseSettings):
                 raise ValueError('grpc.reflection is for service.environment = "test" only')
             if self.callers.insecure_everyone_may_ask:
                 raise ValueError('callers.insecure_everyone_may_ask is for service.environment = "test" only')
+            if self.replay.insecure_no_guard:
+                raise ValueError('replay.insecure_no_guard is for service.environment = "test" only')
+            if self.replay.insecure_redis_in_plaintext:
+                raise ValueError('replay.insecure_redis_in_plaintext is for service.environment = "test" only')
         return self
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from .forms import SignerUri
+from .replay import ReplaySection
 from .schema import ENV_PREFIX, CallersSection, Config
 from .status import FollowSection, StatusSection, TokenListSection
 
@@ -162,6 +163,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             "conversion": conversion,
             "status": None if config.status is None else _anchored_status(config.status, folder),
             "callers": _anchored_callers(config.callers, folder),
+            "replay": _anchored_files(config.replay, folder),
             "receipts": receipts.model_copy(
                 update={
                     "signer": _anchored_signer(receipts.signer, folder),
@@ -195,7 +197,7 @@ def _anchored_status(status: StatusSection, folder: Path) -> StatusSection:
     )
 
 
-_FileSection = TypeVar("_FileSection", FollowSection, TokenListSection)
+_FileSection = TypeVar("_FileSection", FollowSection, TokenListSection, ReplaySection)
 
 
 def _anchored_files(section: _FileSection, folder: Path) -> _FileSection:

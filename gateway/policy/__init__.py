@@ -8,6 +8,7 @@
 - `rules.py`            the file of one division's rows (TOML), read whole or refused whole
 - `rule_sets.py`        CertLogic rules that a row may depend on; `acceptance_rule.py` one of them, `certlogic/` their
                         language
+- `replay.py`           what a suspected replay makes of a decision
 - `directory.py`        the folder that holds both
 - `book.py`             all divisions' rules, the decision, and how it came about
 - `divisions/`          the rules that ship with the gateway, one file per receiving division

@@ -35,6 +35,7 @@ from .facts import (
     reason_class_of,
     state_of,
 )
+from .replay import TO_A_PERSON, suspected
 from .rule import Asked, DivisionRules, Rule
 from .rule_sets import NO_RULE_SETS, Judged, RuleSets
 from .rules import CODES, RULED_STATES
@@ -175,6 +176,11 @@ class PolicyBook:
         if rule.risks and origin_risk(live, at, risks) in _AT_RISK:
             reasons += (Reason.ORIGIN_AT_RISK,)
         return _decision(live, state, at, measure, reasons, rules.version)
+
+    def suspect(self, decision: Decision, division: DivisionCode | None) -> Decision:
+        """Return what the receiving `division` makes of a code that is suspected to be shown a second time."""
+        rules = self._rules_of(division)
+        return suspected(decision, TO_A_PERSON if rules is None else rules.on_replay)
 
     def explain(
         self,

@@ -16,6 +16,8 @@ from gateway.divisions import enclosing
 from gateway.errors import Reason
 from gateway.values import CodeState, DivisionCode, Format, Instant, Measure, ReasonClass, RiskLevel, Way
 
+from .replay import TO_A_PERSON, OnReplay
+
 _MOST_REMEMBERED: Final = 50_000
 """Far above what real origins, formats and states come to; a bound for what a converting issuer may name as origin."""
 
@@ -85,13 +87,16 @@ class Rule:
 class DivisionRules:
     """All rows of one receiving division, in order. Immutable but for its memory."""
 
-    __slots__ = ("_dates", "_fitting", "_parts", "division", "rules", "version")
+    __slots__ = ("_dates", "_fitting", "_parts", "division", "on_replay", "rules", "version")
 
-    def __init__(self, division: DivisionCode, version: str, rules: tuple[Rule, ...]) -> None:
-        """Take the rows. `version` is what an answer names."""
+    def __init__(
+        self, division: DivisionCode, version: str, rules: tuple[Rule, ...], on_replay: OnReplay = TO_A_PERSON
+    ) -> None:
+        """Take the rows, and what becomes of a suspected replay. `version` is what an answer names."""
         self.division = division
         self.version = version
         self.rules = rules
+        self.on_replay = on_replay
         self._parts = frozenset(part for rule in rules for part in rule.receivers)
         self._dates = sorted({date for rule in rules for date in (rule.since, rule.until) if date is not None})
         self._fitting: dict[tuple[object, ...], tuple[Rule, ...]] = {}

@@ -4,6 +4,7 @@
   -> this measure, under these conditions. docs/policy.md lists every member.
 - A file is refused with line, member and fault if a row is unknown in form, names no source, lets a state pass that is
   not GREEN, softens a RED, is LIMITED without a condition, or can never apply.
+- Beside the rows it may say what becomes of a code that is suspected to be shown a second time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gateway.errors import Reason
 from gateway.lines import Path, line_of_syntax_fault, line_of_toml, told
 from gateway.values import LETS_THROUGH, CodeState, DivisionCode, Format, Instant, Measure, ReasonClass, RiskLevel, Way
 
+from .replay import TO_A_PERSON, OnReplay
 from .rule import DivisionRules, Rule
 
 T = TypeVar("T")
@@ -47,7 +49,8 @@ UNLESS_NAMED: Final = frozenset({Way.VERIFY, Way.CONVERT})
 MAX_RULES: Final = 1_000
 
 _ORIGIN: Final = re.compile(r"(?:\*|[1-9][0-9]{5}|[A-Z]{2})\Z")
-_FILE_MEMBERS: Final = frozenset({"division", "version", "rule"})
+_FILE_MEMBERS: Final = frozenset({"division", "version", "rule", "suspected_replay"})
+_REPLAY_MEMBERS: Final = frozenset({"measure", "conditions", "source"})
 _RULE_MEMBERS: Final = frozenset(
     {
         *("from", "to", "formats", "states", "ways", "since", "until", "origin_risk", "reason_classes"),
@@ -60,6 +63,7 @@ _WAYS: Final = {way.value: way for way in Way}
 _RISKS: Final = {risk.name: risk for risk in RiskLevel}
 _REASON_CLASSES: Final = {reason_class.name: reason_class for reason_class in ReasonClass}
 _MEASURES: Final = {measure.name: measure for measure in Measure}
+_ON_REPLAY: Final = {measure.name: measure for measure in Measure if measure is not Measure.PASS}
 _OTHERWISE: Final = {measure.name: measure for measure in (Measure.DENY, Measure.MANUAL)}
 CODES: Final = frozenset({Format.NATIVE, Format.OPAQUE})
 """The formats of which a rule set is told the gateway's facts; of certificates it is told what they attest."""
@@ -114,7 +118,28 @@ def _division_rules(document: dict[str, object], rule_sets: Container[str]) -> D
         raise _Fault(f"1 to {MAX_RULES} rules are required", "rule")
     where = DivisionCode(division)
     rules = (_Row(row, place, where, rule_sets).rule() for place, row in enumerate(rows))
-    return DivisionRules(where, version, tuple(rules))
+    return DivisionRules(where, version, tuple(rules), _on_replay(document.get("suspected_replay")))
+
+
+def _on_replay(table: object) -> OnReplay:
+    """Return what becomes of a suspected replay: never PASS; LIMITED with a condition, and nothing else with one."""
+    place = "suspected_replay"
+    if table is None:
+        return TO_A_PERSON
+    if not isinstance(table, dict):
+        raise _Fault("a table is required", place)
+    _only(table, _REPLAY_MEMBERS, place)
+    source, word, conditions = table.get("source"), table.get("measure"), table.get("conditions", [])
+    if not isinstance(source, str) or not source.strip():
+        raise _Fault("where the rule comes from is required", place, "source")
+    if not isinstance(word, str) or word not in _ON_REPLAY:
+        raise _Fault("one of " + ", ".join(_ON_REPLAY) + " is required", place, "measure")
+    if not isinstance(conditions, list) or not all(isinstance(one, str) and one in CONDITIONS for one in conditions):
+        raise _Fault("only " + ", ".join(CONDITIONS) + " are known", place, "conditions")
+    measure = _ON_REPLAY[word]
+    if (measure is Measure.LIMITED) != bool(conditions):
+        raise _Fault("LIMITED needs a condition, and no other measure has one", place, "conditions")
+    return OnReplay(measure, tuple(CONDITIONS[one] for one in conditions))
 
 
 class _Row:

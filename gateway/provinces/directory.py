@@ -136,6 +136,7 @@ def _asked(profile: ProvinceProfile) -> IssuerProfile:
         _OPAQUE,
         MappingProxyType({said: one.state for said, one in profile.states.items()}),
         MappingProxyType({said: one.meaning for said, one in profile.states.items()}),
+        dynamic_s=profile.dynamic_s,
     )
 
 

@@ -82,6 +82,8 @@ class ProvinceProfile:
     budget: Budget
     shapes: tuple[CodeShape, ...]
     """How its codes look. Empty for one that is only asked in another's place."""
+    dynamic_s: float | None = None
+    """Seconds that a code of its is good for once it is shown, because each showing has its own; None: it is static."""
     falls_back: bool = False
     """Whether the national platform is asked when the province does not answer."""
     ca_file: Path | None = None

@@ -69,6 +69,7 @@ def profile_of(read: TomlFile[ProfileFile], encodings: Mapping[str, Encoding]) -
             budget.breaker_rest_s,
         ),
         shapes=tuple(_shape(said, row) for row in said.recognise),
+        dynamic_s=said.dynamic_s,
         falls_back=budget.falls_back,
         ca_file=None if said.endpoint.ca_file is None else folder / said.endpoint.ca_file,
         insecure_http_to_loopback=said.endpoint.insecure_http_to_loopback,

@@ -179,6 +179,13 @@ class ProfileFile(Strict):
     )
     parameters: NamedTexts | None = Field(default=None, description="What else the dialect lets a province choose.")
     budget: BudgetSection
+    dynamic_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="Its codes are made for one showing, and good for so many seconds; left out: they are static.",
+    )
     states: StatesSection | None = None
     state: list[StateRow] = Rows
     reason: list[ReasonRow] = Rows

@@ -17,10 +17,11 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final, NewType
 
 from gateway.disclosure import Disclosure, StaffDisclosure
-from gateway.values import Caller, Instant, Purpose
+from gateway.values import Caller, Instant, Passage, Purpose
 from keys.signer import Signer
 
 from .commitment import SALT_BYTES, code_digest
@@ -34,6 +35,8 @@ LIFETIME_S: Final = 90 * 86_400
 """Seconds that a receipt proves anything, if nothing else is configured."""
 
 _ID_BYTES: Final = 16
+_SALT_OF: Final = b"salt\0"
+_ID_OF: Final = b"id\0"
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 Receipt = NewType("Receipt", str)
@@ -86,27 +89,42 @@ class ReceiptIssuer:
     """Told at each signature how many receipts it is for; must not raise or wait."""
 
     def issue(
-        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+        self,
+        said: Disclosure,
+        *,
+        caller: Caller,
+        purpose: Purpose,
+        request_id: str,
+        code: bytes | None = None,
+        passage: Passage | None = None,
     ) -> IssuedReceipt:
         """Return the receipt of exactly what was `said` to `caller`. Signs: some tens of microseconds.
 
-        `code` is what was scanned, None if it was only seen.
+        `code` is what was scanned, None if it was only seen. Of the same `passage` and the same words it is the same
+        receipt: its time, id and salt are those of the first one.
         """
-        draft = self.draft(said, caller=caller, purpose=purpose, request_id=request_id, code=code)
+        draft = self.draft(said, caller=caller, purpose=purpose, request_id=request_id, code=code, passage=passage)
         return IssuedReceipt(self._signed(RECEIPT_TYPE, draft.payload, receipts=1), draft.salt)
 
     def draft(
-        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+        self,
+        said: Disclosure,
+        *,
+        caller: Caller,
+        purpose: Purpose,
+        request_id: str,
+        code: bytes | None = None,
+        passage: Passage | None = None,
     ) -> Draft:
         """Return the same, for `sign_together`."""
-        decided = int(said.decided_time)
-        salt = b"" if code is None else secrets.token_bytes(SALT_BYTES)
+        decided = int(said.decided_time if passage is None else passage.first_time)
+        salt = b"" if code is None else _salt(passage)
         claims: dict[str, object] = {
             "iss": self.issuer,
             "aud": caller.caller_id,
             "iat": decided,
             "exp": decided + self.lifetime_s,
-            "jti": _base64url(secrets.token_bytes(_ID_BYTES)),
+            "jti": "",
             "purpose": purpose.name,
             "measure": said.measure.name,
             "reasons": [reason.name for reason in said.reasons],
@@ -131,6 +149,7 @@ class ReceiptIssuer:
                 "origin_division": said.origin_division,
             }
             claims.update((name, value) for name, value in optional.items() if value is not None)
+        claims["jti"] = _base64url(_id(claims, passage))
         return Draft(_encode(claims).encode("ascii"), salt)
 
     def sign_together(self, payloads: Sequence[bytes], *, caller: Caller, at: Instant) -> SignedTogether:
@@ -159,6 +178,20 @@ class ReceiptIssuer:
         signature = self.signer.sign(signing_input.encode("ascii"))
         self.watch(receipts)
         return Receipt(f"{signing_input}.{_base64url(signature)}")
+
+
+def _salt(passage: Passage | None) -> bytes:
+    """Return a new salt, or the one of that passage. Nobody but who keeps its secret could tell the two apart."""
+    if passage is None:
+        return secrets.token_bytes(SALT_BYTES)
+    return blake2b(_SALT_OF, key=passage.secret, digest_size=SALT_BYTES).digest()
+
+
+def _id(claims: dict[str, object], passage: Passage | None) -> bytes:
+    """Return a new id, or the one of these claims in that passage: no two receipts that differ ever share one."""
+    if passage is None:
+        return secrets.token_bytes(_ID_BYTES)
+    return blake2b(_ID_OF + _encode(claims).encode("ascii"), key=passage.secret, digest_size=_ID_BYTES).digest()
 
 
 def joined(root: str, payload: bytes, index: int, path: bytes) -> str:

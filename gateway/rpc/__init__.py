@@ -12,6 +12,7 @@ A request's way in, one file per question:
 - `validation.py`    is the request well-formed? the rules of the schema, and caps that must come before parsing
                      (`crowded.py`: counting fields before they are parsed)
 - `verification.py`  the handlers: plain functions that know no transport
+- `showing.py`       a code is shown: the replay guard is told, and may make the decision stricter
 - `conversion.py`    handler and servicer of ConversionService
 - `published.py`     handlers and servicer of JourneyService and PlaceService
 - `status_service.py`  servicer of StatusService: publishing, and handing lists on (`status_desk.py`: what it needs)

@@ -39,11 +39,13 @@ async def convert_code(
     if terms.division is None:
         raise RequestInvalid("context.receiving_division", "is required")
     refuse_without_signer(request.receipt_requested, desk)
-    decision = await decided(request.code, terms, at, desk, Way.CONVERT)
+    shown = await decided(request.code, terms, at, desk, Way.CONVERT, receipt=request.receipt_requested)
     response = pb.ConvertCodeResponse()
-    tell(response.verdict, decision, request, terms, caller, desk, request.code)
+    tell(response.verdict, shown, request, terms, caller, desk, request.code)
     converter = desk.converter
-    made = None if converter is None else converter.convert(decision, request.code, division=terms.division, at=at)
+    made = (
+        None if converter is None else converter.convert(shown.decision, request.code, division=terms.division, at=at)
+    )
     if made is not None and converter is not None:
         await converter.shown(made)
         response.converted.jws, response.converted.qr = made.jws, made.qr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,10 @@ from gateway.callers.rights import RightsOf
 from gateway.disclosure import Disclosure
 from gateway.instants import now
 from gateway.places.list_store import NOTHING_PUBLISHED, PublishedLists
+from gateway.policy.replay import to_a_person
 from gateway.receipts.receipt import Draft, IssuedReceipt, SignedTogether
+from gateway.replay.guard import Guarded
+from gateway.replay.showing import Showing
 from gateway.values import (
     Caller,
     Decision,
@@ -18,6 +21,7 @@ from gateway.values import (
     DivisionCode,
     Instant,
     OpaqueCode,
+    Passage,
     Purpose,
     StatusPointer,
     Way,
@@ -63,13 +67,30 @@ class WritesReceipts(Protocol):
     """The receipt room, as a handler sees it."""
 
     def issue(
-        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+        self,
+        said: Disclosure,
+        *,
+        caller: Caller,
+        purpose: Purpose,
+        request_id: str,
+        code: bytes | None = None,
+        passage: Passage | None = None,
     ) -> IssuedReceipt:
-        """Return the signed receipt of exactly what was `said` to `caller` about `code`, None if it was only seen."""
+        """Return the signed receipt of exactly what was `said` to `caller` about `code`, None if it was only seen.
+
+        Of the same `passage` and the same words it is the same one.
+        """
         ...
 
     def draft(
-        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+        self,
+        said: Disclosure,
+        *,
+        caller: Caller,
+        purpose: Purpose,
+        request_id: str,
+        code: bytes | None = None,
+        passage: Passage | None = None,
     ) -> Draft:
         """Return the same, not signed yet."""
         ...
@@ -110,6 +131,19 @@ class ConvertsCodes(Protocol):
         ...
 
 
+class GuardsReplay(Protocol):
+    """The replay guard, as a handler sees it."""
+
+    @property
+    def asks_others(self) -> bool:
+        """Whether other nodes are asked: then an answer may have to wait."""
+        ...
+
+    def show(self, showing: Showing, *, passage: bool = False) -> Guarded | Awaitable[Guarded]:
+        """Record a showing and return what it is. `passage`: whether a receipt is wanted."""
+        ...
+
+
 def _nobody(decision: Decision) -> None:
     """Watch nothing."""
 
@@ -126,6 +160,10 @@ class VerificationDesk:
     """None if the gateway converts no codes: then ConvertCode answers the verdict alone."""
     published: PublishedLists = NOTHING_PUBLISHED
     """Affected journeys and places at risk."""
+    replay: GuardsReplay | None = None
+    """None: a code may be shown again and again."""
+    suspect: Callable[[Decision, DivisionCode | None], Decision] = to_a_person
+    """What a receiving division makes of a code that is suspected to be shown a second time. Never better."""
     clock: Callable[[], Instant] = now
     """Read once per request, batch or stream item."""
     watch: Callable[[Decision], None] = _nobody

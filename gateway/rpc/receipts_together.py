@@ -22,7 +22,7 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.disclosure import Disclosure
 from gateway.errors import NotReady
 from gateway.rpc.desk import VerificationDesk, WritesReceipts
-from gateway.values import Caller, Instant, Purpose
+from gateway.values import Caller, Instant, Passage, Purpose
 
 MOST: Final = 64
 """Answers of a stream under one signature: 2 us for each instead of 40, and a path of 192 bytes."""
@@ -39,10 +39,15 @@ class Drafts:
     caller: Caller
     purpose: Purpose
 
-    def write(self, verdict: pb.Verdict, said: Disclosure, item: pb.CodeItem) -> None:
-        """Write the unsigned receipt of what was `said` about `item`, and its salt."""
+    def write(self, verdict: pb.Verdict, said: Disclosure, item: pb.CodeItem, passage: Passage | None = None) -> None:
+        """Write the unsigned receipt of what was `said` about `item`, and its salt. In its `passage` it is the same."""
         draft = self.receipts.draft(
-            said, caller=self.caller, purpose=self.purpose, request_id=item.request_id, code=item.code
+            said,
+            caller=self.caller,
+            purpose=self.purpose,
+            request_id=item.request_id,
+            code=item.code,
+            passage=passage,
         )
         verdict.receipt_proof.payload = draft.payload
         verdict.receipt_salt = draft.salt

@@ -13,8 +13,8 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -24,9 +24,11 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.callers.rights import authorise
 from gateway.disclosure import disclose
 from gateway.errors import NotReady, RequestInvalid
+from gateway.replay.showing import scope_of
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of, time_of
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.receipts_together import Drafts, drafts_for
+from gateway.rpc.showing import Shown, show
 from gateway.rpc.time_left import time_left
 from gateway.rpc.validation import MAX_BATCH, check
 from gateway.values import Caller, Decision, DisplayedCode, DivisionCode, Instant, OpaqueCode, Profile, Purpose, Way
@@ -57,6 +59,8 @@ class Terms:
     purpose: Purpose
     division: DivisionCode | None
     profile: Profile
+    scope: bytes = field(default=b"", repr=False)
+    """The gate, for the replay guard."""
 
 
 async def verify_code(
@@ -69,8 +73,8 @@ async def verify_code(
     terms = agreed(request, request.context, caller, desk)
     refuse_without_signer(request.receipt_requested, desk)
     response = pb.VerifyCodeResponse()
-    decision = await decided(request.code, terms, at, desk)
-    tell(response.verdict, decision, request, terms, caller, desk, request.code)
+    shown = await decided(request.code, terms, at, desk, receipt=request.receipt_requested)
+    tell(response.verdict, shown, request, terms, caller, desk, request.code)
     return response
 
 
@@ -91,7 +95,7 @@ async def assess_displayed_code(
     decision = desk.pipeline.assess(shown, at=at, division=terms.division, purpose=terms.purpose)
     desk.watch(decision)
     response = pb.AssessDisplayedCodeResponse()
-    tell(response.verdict, decision, request, terms, caller, desk, None)
+    tell(response.verdict, Shown(decision), request, terms, caller, desk, None)
     return response
 
 
@@ -144,46 +148,59 @@ def stream_item(
     judging = _Round(terms, at, desk, drafts)
     found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
     if isinstance(found, Decision):
-        _fill(response.verdict, found, item, judging)
-        return terms, response
+        filling = _fill(response.verdict, found, item, judging)
+        if filling is None:
+            return terms, response
+    else:
+        filling = _ask_and_fill(response.verdict, found, item, judging)
 
-    async def asked(code: OpaqueCode) -> pb.StreamVerificationsResponse:
-        await _ask_and_fill(response.verdict, code, item, judging)
+    async def filled(filling: Coroutine[Any, Any, None]) -> pb.StreamVerificationsResponse:
+        await filling
         return response
 
-    return terms, asked(found)
+    return terms, filled(filling)
 
 
-async def decided(code: bytes, terms: Terms, at: Instant, desk: VerificationDesk, way: Way = Way.VERIFY) -> Decision:
-    """Return the decision on one code, counted; its issuer is asked if need be. Raises: NotReady."""
+async def decided(
+    code: bytes, terms: Terms, at: Instant, desk: VerificationDesk, way: Way = Way.VERIFY, *, receipt: bool
+) -> Shown:
+    """Return the decision on one code, guarded and counted; its issuer is asked if need be. Raises: NotReady."""
     pipeline, division, purpose = desk.pipeline, terms.division, terms.purpose
     found = pipeline.verify(code, at=at, division=division, way=way, purpose=purpose)
     if not isinstance(found, Decision):
         found = await pipeline.ask_issuer(
             found, at=at, division=division, time_left=time_left(), way=way, purpose=purpose
         )
-    _take_note(code, found, desk)
-    return found
+    shown = show(found, terms.scope, division, at, desk, receipt=receipt)
+    if not isinstance(shown, Shown):
+        shown = await shown
+    _take_note(code, found, shown, desk)
+    return shown
 
 
 def tell(
     verdict: pb.Verdict,
-    decision: Decision,
+    shown: Shown,
     request: AsksForReceipt,
     terms: Terms,
     caller: Caller,
     desk: VerificationDesk,
     code: bytes | None,
 ) -> None:
-    """Write into the empty `verdict` as much of `decision` as the terms disclose, and the receipt if one is wanted.
+    """Write into the empty `verdict` as much of `shown` as the terms disclose, and the receipt if one is wanted.
 
     `code` is what was scanned, None if it was only seen.
     """
-    said = disclose(decision, terms.profile)
+    said = disclose(shown.decision, terms.profile)
     fill_verdict(verdict, said, request.request_id)
     if request.receipt_requested and desk.receipts is not None:
         issued = desk.receipts.issue(
-            said, caller=caller, purpose=terms.purpose, request_id=request.request_id, code=code
+            said,
+            caller=caller,
+            purpose=terms.purpose,
+            request_id=request.request_id,
+            code=code,
+            passage=shown.passage,
         )
         verdict.receipt, verdict.receipt_salt = issued.text, issued.salt
 
@@ -202,8 +219,12 @@ def agreed(
     authorise(rights, context.purpose, context.disclosure_profile, context.receiving_division)  # 1
     rights.take_codes(codes)  # 2
     check(request)  # 3
+    division = division_of(context.receiving_division)
     return Terms(
-        purpose_of(context.purpose), division_of(context.receiving_division), profile_of(context.disclosure_profile)
+        purpose_of(context.purpose),
+        division,
+        profile_of(context.disclosure_profile),
+        scope_of(caller, division, context.checkpoint) if desk.replay is not None else b"",
     )
 
 
@@ -227,16 +248,26 @@ async def _judge_each(
     terms, pipeline = judging.terms, judging.desk.pipeline
     turns = asyncio.Semaphore(ASKING)
     turn_ends = monotonic() + SLICE_S
+    guard = judging.desk.replay
+    together = guard is not None and guard.asks_others
+    judged: list[tuple[pb.Verdict, Decision, pb.CodeItem]] = []
     for done, item in enumerate(request.items, start=1):
         verdict = response.verdicts.add()
         found = pipeline.verify(item.code, at=judging.at, division=terms.division, purpose=terms.purpose)
-        if isinstance(found, Decision):
-            _fill(verdict, found, item, judging)
-        else:
+        if not isinstance(found, Decision):
             asking.create_task(_ask_in_turn(turns, verdict, found, item, judging))
+        elif together:
+            judged.append((verdict, found, item))
+        else:
+            _fill(verdict, found, item, judging)
         if done % SLICE == 0 or monotonic() >= turn_ends:
             await asyncio.sleep(0)
             turn_ends = monotonic() + SLICE_S
+    # Within one turn of the loop, so that other nodes are asked about all of them in one round trip.
+    for verdict, decision, item in judged:
+        filling = _fill(verdict, decision, item, judging)
+        if filling is not None:
+            asking.create_task(filling)
 
 
 async def _ask_in_turn(
@@ -251,19 +282,42 @@ async def _ask_and_fill(verdict: pb.Verdict, code: OpaqueCode, item: pb.CodeItem
     decision = await judging.desk.pipeline.ask_issuer(
         code, at=judging.at, division=terms.division, time_left=time_left(), purpose=terms.purpose
     )
-    _fill(verdict, decision, item, judging)
+    filling = _fill(verdict, decision, item, judging)
+    if filling is not None:
+        await filling
 
 
-def _fill(verdict: pb.Verdict, decision: Decision, item: pb.CodeItem, judging: _Round) -> None:
-    _take_note(item.code, decision, judging.desk)
-    said = disclose(decision, judging.terms.profile)
+def _fill(
+    verdict: pb.Verdict, decision: Decision, item: pb.CodeItem, judging: _Round
+) -> Coroutine[Any, Any, None] | None:
+    """Fill a verdict, or return what fills it once other nodes have been asked."""
+    terms, desk = judging.terms, judging.desk
+    shown = show(decision, terms.scope, terms.division, judging.at, desk, receipt=judging.drafts is not None)
+    if isinstance(shown, Shown):
+        _write(verdict, decision, shown, item, judging)
+        return None
+    return _fill_later(verdict, decision, shown, item, judging)
+
+
+async def _fill_later(
+    verdict: pb.Verdict, decision: Decision, shown: Awaitable[Shown], item: pb.CodeItem, judging: _Round
+) -> None:
+    _write(verdict, decision, await shown, item, judging)
+
+
+def _write(verdict: pb.Verdict, decision: Decision, shown: Shown, item: pb.CodeItem, judging: _Round) -> None:
+    _take_note(item.code, decision, shown, judging.desk)
+    said = disclose(shown.decision, judging.terms.profile)
     fill_verdict(verdict, said, item.request_id)
     if judging.drafts is not None:
-        judging.drafts.write(verdict, said, item)
+        judging.drafts.write(verdict, said, item, shown.passage)
 
 
-def _take_note(code: bytes, decision: Decision, desk: VerificationDesk) -> None:
-    """Count a decision, and let no code that was made from this one be better than it."""
-    desk.watch(decision)
+def _take_note(code: bytes, judged: Decision, shown: Shown, desk: VerificationDesk) -> None:
+    """Count what is answered; let no code that was made from this one be better than it was judged.
+
+    That it was shown twice says nothing of its holder, and nothing of what was made from it.
+    """
+    desk.watch(shown.decision)
     if desk.converter is not None:
-        desk.converter.noticed(code, decision)
+        desk.converter.noticed(code, judged)

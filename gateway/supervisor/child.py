@@ -4,6 +4,7 @@ How one is started (by the supervisor, never by hand; `gateway/cli/serve_process
 
     python -m gateway serve-process --role keeper --number 0 --line FD --http-socket PATH
     python -m gateway serve-process --role worker --number K --line FD --http-socket PATH --grpc-port PORT
+        [--replay-memory FD]
 
 - It is exec'd, with standard output and error of the supervisor, a process group of its own (Ctrl-C reaches the
   supervisor alone), and SIGHUP's, SIGTERM's and SIGINT's default effect until it sets its own.
@@ -92,6 +93,8 @@ class Terms:
     http_socket: Path
     grpc_port: int | None = None
     """Of a worker: where all of them listen, with SO_REUSEPORT."""
+    replay_memory: int | None = None
+    """Of a worker: the descriptor of the showings that all of them remember together (gateway/replay)."""
 
     def words(self, line: int) -> list[str]:
         """Return the terms as the command's arguments; `line` is the inherited descriptor."""
@@ -99,6 +102,8 @@ class Terms:
         found += ["--line", str(line), "--http-socket", str(self.http_socket)]
         if self.grpc_port is not None:
             found += ["--grpc-port", str(self.grpc_port)]
+        if self.replay_memory is not None:
+            found += ["--replay-memory", str(self.replay_memory)]
         return found
 
 

@@ -3,7 +3,8 @@
 Rules:
 
 - exec, never a fork that goes on: grpc's threads do not survive one.
-- It inherits its end of the line, standard output and error, and nothing else that is open here.
+- It inherits its end of the line, standard output and error, of a worker the memory of showings, and nothing else that
+  is open here.
 - Signals go to this very process, by a descriptor of it (pidfd): never to another that got its id since. (The library's
   own send_signal may take the exit status before whoever waits for it, who then learns 255.)
 """
@@ -85,13 +86,14 @@ class Process:
 async def spawn(command: Sequence[str], terms: Terms, configuration: bytes) -> Process:
     """Start `command` with `terms` as its arguments, and `configuration` on its line. Raises: OSError."""
     ours, its = socket.socketpair()
+    handed_on = (its.fileno(),) if terms.replay_memory is None else (its.fileno(), terms.replay_memory)
     with its:
         try:
             started = await asyncio.create_subprocess_exec(
                 *command,
                 *terms.words(its.fileno()),
                 stdin=DEVNULL,
-                pass_fds=(its.fileno(),),
+                pass_fds=handed_on,
                 process_group=0,
                 env={name: value for name, value in os.environ.items() if name not in NOT_HANDED_ON},
             )

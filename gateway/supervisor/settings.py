@@ -36,6 +36,14 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayMemory:
+    """The memory of showings (gateway/replay)."""
+
+    capacity: int
+    generation_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorSettings:
     """Which processes there are, and where they are reached."""
 
@@ -50,6 +58,8 @@ class SupervisorSettings:
     configuration: bytes = field(repr=False)
     """What each process is given to serve by: one line."""
     tls: bool = False
+    replay: ReplayMemory | None = None
+    """How large the memory of showings is that all workers share; None: they share none."""
     patience: Patience = Patience()
 
 

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gateway
+from gateway.replay.memory import create_shared
 from gateway.watch.event import Part
 from gateway.watch.events import Draining, HttpAnswered, ReadinessChanged, Serving, Starting, Stopped
 from gateway.watch.logs import EventLog
@@ -34,7 +35,7 @@ from .guard import DiedYoung, Guard
 from .pages import ProcessPages
 from .port import HeldPort, hold_port
 from .process import Process, spawn
-from .settings import SupervisorSettings
+from .settings import ReplayMemory, SupervisorSettings
 
 BAD_CONFIGURATION = 78
 """A process's exit status if the configuration, or a file that it names, is refused."""
@@ -78,6 +79,7 @@ class Supervisor:
         self._pages = ProcessPages((), metrics, settings.patience)
         self._resources = contextlib.AsyncExitStack()
         self._looking: asyncio.Task[None] | None = None
+        self._replay_memory: int | None = None
         self._said_ready: bool | None = None
         self._draining = False
         # Where the edges listen, once started.
@@ -156,6 +158,17 @@ class Supervisor:
             ) from None
         self._resources.callback(held.release)
         self.grpc_port = held.port
+        if settings.replay is not None:
+            self._replay_memory = self._shared_memory(settings.replay)
+
+    def _shared_memory(self, wanted: ReplayMemory) -> int:
+        try:
+            memory = create_shared(wanted.capacity, wanted.generation_s)
+        except OSError as refused:
+            why = refused.strerror or "cannot be had"
+            raise SupervisionRefused("replay", "replay.capacity", why) from None
+        self._resources.callback(os.close, memory)
+        return memory
 
     def _pages_of_now(self) -> ProcessPages:
         folder = Path(tempfile.mkdtemp(prefix="hcgw-", dir=_runtime_folder()))
@@ -177,7 +190,7 @@ class Supervisor:
 
     async def _spawn(self, terms: Terms) -> Process:
         if terms.post.role is Role.WORKER:
-            terms = Terms(terms.post, terms.http_socket, self.grpc_port)
+            terms = Terms(terms.post, terms.http_socket, self.grpc_port, self._replay_memory)
         return await spawn(self._command, terms, self._settings.configuration)
 
     async def _start_all(self) -> None:

@@ -7,7 +7,18 @@ from typing import ClassVar, Literal
 
 Severity = Literal["debug", "info", "warning", "error"]
 Part = Literal[
-    "config", "trust", "policy", "provinces", "lists", "callers", "signer", "conversion", "status", "grpc", "http"
+    "config",
+    "trust",
+    "policy",
+    "provinces",
+    "lists",
+    "callers",
+    "signer",
+    "conversion",
+    "status",
+    "replay",
+    "grpc",
+    "http",
 ]
 
 Frames = tuple[str, ...]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .event import Event, Frames, Part
+from .events_replay import ReplayFound, ReplayGuardAlone, ReplayGuardShared, ReplayUnchecked
 from .events_status import (
     BatchRefused,
     IssuerContradictsItself,
@@ -351,6 +352,10 @@ EVENTS: dict[str, type[Event]] = {
         SourceBack,
         SourceListRefused,
         TokenListLapsed,
+        ReplayUnchecked,
+        ReplayGuardAlone,
+        ReplayGuardShared,
+        ReplayFound,
         ClockJumped,
         Unhandled,
         LibrarySpoke,

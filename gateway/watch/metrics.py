@@ -24,6 +24,7 @@ from .following import FollowMetrics, WatchMetrics
 from .lists import ListMetrics
 from .provinces import ProvinceMetrics
 from .receipts import ReceiptMetrics
+from .replay import ReplayMetrics
 from .rpc import RpcMetrics
 from .status import StatusMetrics
 from .trust import TrustMetrics
@@ -62,6 +63,7 @@ class Metrics:
         self.callers = CallerMetrics(self.registry)
         self.conversions = ConversionMetrics(self.registry)
         self.receipts = ReceiptMetrics(self.registry)
+        self.replay = ReplayMetrics(self.registry)
         self.status = StatusMetrics(self.registry, clock)
         self.following = FollowMetrics(self.registry)
         self.watches = WatchMetrics(self.registry)

@@ -166,7 +166,7 @@ def test_the_schema_tells_of_every_member_and_no_other() -> None:
     assert all("source" in part["required"] for part in parts.values())
     assert set(schema["properties"]) == {
         "name", "title", "division", "issuer", "dialect", "source", "endpoint", "credentials", "registered_as",
-        "parameters", "budget", "states", "state", "reason", "displayed", "recognise",
+        "parameters", "budget", "dynamic_s", "states", "state", "reason", "displayed", "recognise",
     }  # fmt: skip
     assert "UNKNOWN" not in json.dumps(schema)
 

@@ -25,6 +25,7 @@ from gateway.values import (
     IssuerId,
     Measure,
     OpaqueCode,
+    Passage,
     Profile,
     Purpose,
     Way,
@@ -161,13 +162,27 @@ class FakeReceipts:
     """Whether its key is gone."""
 
     def issue(
-        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+        self,
+        said: Disclosure,
+        *,
+        caller: Caller,
+        purpose: Purpose,
+        request_id: str,
+        code: bytes | None = None,
+        passage: Passage | None = None,
     ) -> IssuedReceipt:
         text = "|".join((said.measure.name, caller.kind.value, caller.caller_id, purpose.name, request_id))
         return IssuedReceipt(Receipt(text), b"" if code is None else b"%d" % len(code))
 
     def draft(
-        self, said: Disclosure, *, caller: Caller, purpose: Purpose, request_id: str, code: bytes | None = None
+        self,
+        said: Disclosure,
+        *,
+        caller: Caller,
+        purpose: Purpose,
+        request_id: str,
+        code: bytes | None = None,
+        passage: Passage | None = None,
     ) -> Draft:
         issued = self.issue(said, caller=caller, purpose=purpose, request_id=request_id, code=code)
         return Draft(issued.text.encode(), issued.salt)
