@@ -4,6 +4,8 @@ Rules:
 
 - Every showing is recorded here first; that costs microseconds and waits for nobody.
 - What is suspected here is suspected: nobody else is asked. Anything else is asked of Redis too, within a budget.
+- What another node saw first is noted here as that: should Redis go away, it is suspected at every gate of this one; as
+  long as it is there, it knows the one gate that is not.
 - Redis that is slow or away changes nothing here: this machine decides, and the answer says that it was alone.
 - What cannot be recorded is UNCHECKED, never let through; so is any fault of ours.
 """
@@ -49,6 +51,10 @@ class RemembersHere(Protocol):
 
     def show(self, showing: Showing, *, passage: bool = False) -> Recorded:
         """Record a showing and return what it is. Raises: OSError."""
+        ...
+
+    def disown(self, showing: Showing) -> None:
+        """Take note that a showing was not the first of all. Raises: OSError."""
         ...
 
     def tend(self, at: Instant) -> None:
@@ -113,10 +119,10 @@ class ReplayGuard:
             here = _UNUSABLE
         # 2
         everywhere = self.everywhere
-        if everywhere is None or here.seen is Seen.SUSPECTED:
+        if everywhere is None or (here.seen is Seen.SUSPECTED and not here.elsewhere):
             return self._told(here, here_only=False)
         asked = everywhere.ask(showing)
-        return self._told(here, here_only=True) if asked is None else self._both(here, asked)
+        return self._told(here, here_only=True) if asked is None else self._both(showing, here, asked)
 
     def start(self) -> None:
         """Begin to drop what is old, and to connect. Call it in the event loop."""
@@ -133,15 +139,33 @@ class ReplayGuard:
         if self.everywhere is not None:
             await self.everywhere.close()
 
-    async def _both(self, here: Recorded, asked: Awaitable[Seen | None]) -> Guarded:
+    async def _both(self, showing: Showing, here: Recorded, asked: Awaitable[Seen | None]) -> Guarded:
+        """Return the stricter of what is known here and there.
+
+        1. There is nothing known: here counts.
+        2. It is not the first of all: its gate has no claim to it here either.
+        3. Another node's first showing: whether this is its gate, only all together know.
+        """
         there = await asked
+        # 1
         if there is None:
             return self._told(here, here_only=True)
-        if there <= here.seen:
-            return self._told(here, here_only=False)
-        # What another gate has shown begins no passage here, and has no receipt of one.
-        passage = None if there is Seen.SUSPECTED else here.passage
-        return self._told(Recorded(there, passage, here.why), here_only=False)
+        # 2
+        if there is Seen.SUSPECTED:
+            if not here.elsewhere:
+                self._disown(showing)
+            return self._told(Recorded(there, None, here.why), here_only=False)
+        # 3
+        if here.elsewhere and there is Seen.SAME_PASSAGE:
+            return self._told(Recorded(there), here_only=False)
+        seen = max(here.seen, there)
+        return self._told(Recorded(seen, here.passage, here.why), here_only=False)
+
+    def _disown(self, showing: Showing) -> None:
+        try:
+            self.here.disown(showing)
+        except Exception as failure:  # noqa: BLE001 the answer is known, and stands
+            self._observer.failed(failure)
 
     def _told(self, found: Recorded, *, here_only: bool) -> Guarded:
         self._observer.shown(found.seen, found.why, here_only=here_only)

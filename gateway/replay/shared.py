@@ -3,8 +3,10 @@
 How it goes:
 
 - All that is asked in one turn of the event loop is one call, sent at once; answers come in the order of the calls.
-- A call that is not answered within the budget ends the connection: whoever waits is told that nothing is known, and
-  from then on nobody waits. Connecting anew, the probe and what Redis has missed are the business of one task beside.
+- Who asked in a call that is not answered within the budget is told that nothing is known. So many such calls in a row
+  end the connection, and from then on nobody waits: connecting anew, the probe and what Redis has missed are the
+  business of one task beside.
+- The budget counts from when a call is sent: what the event loop has to do first is not Redis' doing.
 - What nobody could tell Redis, or was not answered, is offered to it once it is back.
 - A Redis that has not been there for as long as a code lives may not know of earlier showings: that a code is the first
   one there then says nothing.
@@ -26,9 +28,12 @@ from .showing import Seen, Showing
 MOST_AT_ONCE: Final = 512
 """Showings of one call: a batch. Redis does nothing else meanwhile, for about 2 ms."""
 
-FIRST_AGAIN_S: Final = 0.25
+MOST_LATE: Final = 3
+"""Calls in a row that are late before Redis is left alone."""
+
+FIRST_AGAIN_S: Final = 0.1
 LONGEST_AGAIN_S: Final = 2.0
-"""Seconds between two attempts to connect."""
+"""Seconds between two attempts to connect; the first is made at once."""
 
 OFFER_S: Final = 1.0
 """Seconds that Redis has to take what it missed. Nobody waits for it."""
@@ -60,7 +65,7 @@ class Line(Protocol):
 class _Call:
     """What is asked at one time, and who waits for it."""
 
-    __slots__ = ("asked", "late", "questions", "sent", "waiting")
+    __slots__ = ("asked", "given_up", "late", "questions", "sent", "waiting")
 
     def __init__(self, asked: float) -> None:
         self.asked = asked
@@ -68,6 +73,7 @@ class _Call:
         self.waiting: list[asyncio.Future[Seen | None]] = []
         self.late: asyncio.Handle | None = None
         self.sent = False
+        self.given_up = False
 
     def end(self, answers: Sequence[Seen | None] | None = None) -> None:
         """Tell everybody who waits; without answers that nothing is known."""
@@ -100,6 +106,7 @@ class SharedShowings:
         self._monotonic = monotonic
         self.offers = Offers(lambda: observer.offered(Offered.DROPPED))
         self._up = False
+        self._late = 0
         self._edition = 0
         self._born = 0.0
         self._next: _Call | None = None
@@ -123,7 +130,6 @@ class SharedShowings:
         call = self._next
         if call is None or len(call.questions) >= MOST_AT_ONCE:
             call = self._next = _Call(self._monotonic())
-            call.late = loop.call_later(self._budget_s, self._is_late, call, _LOOKS)
             self._asked.append(call)
             self._wake.set()
         waiting: asyncio.Future[Seen | None] = loop.create_future()
@@ -152,13 +158,13 @@ class SharedShowings:
     async def _serve(self) -> None:
         """Connect, be asked until that fails, and connect again."""
         told: Silence | None = None
-        again_s = FIRST_AGAIN_S
+        again_s = 0.0
         while True:
             line = self._connect()
             try:
                 why = await self._opened(line)
                 if why is None:
-                    told, again_s = None, FIRST_AGAIN_S
+                    told, again_s = None, 0.0
                     self._observer.shared_back()
                     why = await self._talk(line)
             except Exception as failure:  # noqa: BLE001 a fault of ours must not leave the nodes apart for good
@@ -173,7 +179,7 @@ class SharedShowings:
                 self._observer.shared_gone(why)
             told = why
             await asyncio.sleep(again_s)
-            again_s = min(2 * again_s, LONGEST_AGAIN_S)
+            again_s = min(max(2 * again_s, FIRST_AGAIN_S), LONGEST_AGAIN_S)
 
     async def _opened(self, line: Line) -> Silence | None:
         """Connect and tell Redis what it has missed; from then on it is asked. Return why not, if so."""
@@ -187,7 +193,7 @@ class SharedShowings:
         if edition != self._edition:
             return Silence.RENEWED
         self._broken = asyncio.get_running_loop().create_future()
-        self._up = True
+        self._late, self._up = 0, True
         return None
 
     async def _offer(self, line: Line) -> None:
@@ -231,6 +237,7 @@ class SharedShowings:
         return broken.result()
 
     async def _send(self, line: Line) -> Silence:
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 await self._wake.wait()
@@ -239,6 +246,7 @@ class SharedShowings:
                     if call is self._next:
                         self._next = None
                     call.sent = True
+                    call.late = loop.call_later(self._budget_s, self._is_late, call, _LOOKS)
                     await line.send(call.questions, [0] * len(call.questions))
         except RedisSilent as silent:
             return silent.why
@@ -254,17 +262,23 @@ class SharedShowings:
                 # That it is the first one a young memory knows of says nothing.
                 seen = [None if young and one == Seen.FIRST else Seen(one) for one in answers]
                 self._asked.popleft().end(seen)
-                self._observer.asked(now - call.asked)
+                if not call.given_up:
+                    self._late = 0
+                    self._observer.asked(now - call.asked)
         except RedisSilent as silent:
             return silent.why
         except (IndexError, ValueError):  # an answer that nobody waits for, or that is none
             return Silence.BROKEN
 
     def _is_late(self, call: _Call, looks: int) -> None:
-        """End the connection over a call that is not answered in time, once what has come has been looked at."""
+        """Give a call up that is not answered in time, once what has come has been looked at; after some, Redis."""
         if looks:
             call.late = asyncio.get_running_loop().call_soon(self._is_late, call, looks - 1)
-        else:
+            return
+        call.given_up = True
+        call.end()
+        self._late += 1
+        if self._late >= MOST_LATE:
             self._break(Silence.SLOW)
 
     def _break(self, why: Silence) -> None:

@@ -55,6 +55,8 @@ class Recorded(NamedTuple):
     passage: Passage | None = None
     """Of the first showing and of a retry, if it was asked for: what makes a receipt the same receipt."""
     why: Unchecked | None = None
+    elsewhere: bool = False
+    """Suspected because its first showing was at a gate of another node: only all nodes together know at which."""
 
 
 def scope_of(caller: Caller, division: DivisionCode | None, checkpoint: str) -> bytes:

@@ -48,7 +48,11 @@ from .showing import Recorded, Seen, Showing, Unchecked
 _TRIES: Final = 4
 """How often the generations may change between a look at them and the lock; once in minutes they do."""
 
+_ELSEWHERE: Final = bytes(16)
+"""Instead of a gate: the first showing was at a gate of another node."""
+
 _SUSPECTED: Final = Recorded(Seen.SUSPECTED)
+_FIRST_ELSEWHERE: Final = Recorded(Seen.SUSPECTED, elsewhere=True)
 _FORGOTTEN: Final = Recorded(Seen.UNCHECKED, None, Unchecked.FORGOTTEN)
 _FULL: Final = Recorded(Seen.UNCHECKED, None, Unchecked.FULL)
 _BUSY: Final = Recorded(Seen.UNCHECKED, None, Unchecked.BUSY)
@@ -113,10 +117,8 @@ class ShowingTable:
 
         Raises: OSError if locks do not work.
         """
-        marks, now = showing.marks, self._monotonic()
-        name = b"%b\0%b" % (marks.issuer.encode(), marks.showing or b"")
-        inner = blake2b(name, key=self._key, digest_size=32).digest()
-        stripe = int.from_bytes(inner[:4], "little") % self._geometry.stripes
+        now = self._monotonic()
+        stripe, inner = self._stripe(showing)
         for _ in range(_TRIES):
             # 1
             held = self._generations.turn(now, showing.at)
@@ -139,6 +141,36 @@ class ShowingTable:
             finally:
                 self._locks.give_back(stripe)
         return _BUSY
+
+    def disown(self, showing: Showing) -> None:
+        """Take note that a showing, which was the first one here, was not the first of all. Raises: OSError.
+
+        Its gate has no claim to the code. If it cannot be noted now, the gate keeps what it was not told that it has:
+        retries there are asked of all nodes as before.
+        """
+        stripe, inner = self._stripe(showing)
+        if not self._locks.take(stripe):
+            return
+        try:
+            for generation in self._generations.held():
+                place = self._place(inner, showing.scope, generation, stripe)
+                slot = self._find(place.tag, place.bucket)
+                if slot is None:
+                    continue
+                at = place.bucket + TAGS_BYTES + slot * REST_BYTES
+                read = self._memory[at : at + REST_BYTES]
+                scope, first, last, until, said, check = REST.unpack(read)
+                if scope == place.scope and check == crc32(read[:-4], generation.number):
+                    self._write_rest(at, generation, _ELSEWHERE, first, last, until, said)
+        finally:
+            self._locks.give_back(stripe)
+
+    def _stripe(self, showing: Showing) -> tuple[int, bytes]:
+        """Return the stripe of a code, and a digest of it from which its tags are made."""
+        marks = showing.marks
+        name = b"%b\0%b" % (marks.issuer.encode(), marks.showing or b"")
+        inner = blake2b(name, key=self._key, digest_size=32).digest()
+        return int.from_bytes(inner[:4], "little") % self._geometry.stripes, inner
 
     def _place(self, inner: bytes, scope: bytes, generation: Generation, stripe: int) -> _Place:
         tag = blake2b(inner, key=generation.key, digest_size=TAG_BYTES).digest()
@@ -179,7 +211,7 @@ class ShowingTable:
         # 3
         if scope != place.scope or abs(now - last) > self._same_passage_s:
             self._write_rest(at, generation, scope, first, last, until, said)
-            return _SUSPECTED
+            return _FIRST_ELSEWHERE if scope == _ELSEWHERE else _SUSPECTED
         # 4
         if said != showing.said:
             first = showing.at

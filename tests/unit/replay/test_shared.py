@@ -12,7 +12,7 @@ from gateway.replay.guard import Guarded, ReplayGuard
 from gateway.replay.observer import Offered, Silence
 from gateway.replay.questions import GENERATION_S, QuestionMaker
 from gateway.replay.redis_line import RedisLine, read_address
-from gateway.replay.shared import SharedShowings
+from gateway.replay.shared import MOST_LATE, SharedShowings
 from gateway.replay.showing import Seen, Showing, Unchecked
 from gateway.values import CodeMarks, Instant
 from tests.simulators.redis_server import RedisServer
@@ -160,6 +160,33 @@ async def test_one_gate_that_asks_two_nodes_is_one_passage(redis: RedisServer, s
     assert await one.seen() == SAME
 
 
+async def test_who_was_first_elsewhere_is_not_flagged_where_a_screenshot_was(
+    redis: RedisServer, start: StartNode
+) -> None:
+    one, other = await start(redis.url), await start(redis.url)
+    assert await one.seen() == FIRST
+    assert await other.seen(scope=OTHER_GATE) == SUSPECTED
+    assert await other.seen() == SAME  # the first gate, whose retry this node answers
+    assert await other.seen(scope=OTHER_GATE) == SUSPECTED
+    assert await one.seen() == SAME
+
+
+async def test_what_was_first_elsewhere_is_suspected_at_every_gate_when_redis_is_away(
+    fragile: RedisServer, start: StartNode
+) -> None:
+    one, other = await start(fragile.url), await start(fragile.url)
+    assert await one.seen() == FIRST
+    assert await other.seen(scope=OTHER_GATE) == SUSPECTED
+    fragile.kill()
+    await other.down()
+    assert await other.seen(scope=OTHER_GATE) == (Seen.SUSPECTED, True)
+    assert await other.seen() == (Seen.SUSPECTED, True)
+    fragile.start()
+    await other.up()
+    # Redis has forgotten the first gate; this node has not forgotten that there was one.
+    assert (await other.seen("code-1", b"a third gate"))[0] is Seen.SUSPECTED
+
+
 async def test_what_is_suspected_here_is_asked_of_nobody(redis: RedisServer, start: StartNode) -> None:
     node = await start(redis.url)
     await node.seen()
@@ -217,17 +244,31 @@ async def test_before_redis_has_answered_this_machine_decides(start: StartNode) 
 
 
 async def test_a_redis_that_hangs_costs_its_budget_once(fragile: RedisServer, start: StartNode) -> None:
-    node = await start(fragile.url, budget_s=0.5)
+    node = await start(fragile.url, budget_s=0.3)
     fragile.pause()
-    assert await node.seen() == FIRST_HERE
+    for number in range(MOST_LATE):
+        assert node.shared.up
+        assert await node.seen(f"waits-{number}") == FIRST_HERE
     assert not node.shared.up
     for number in range(100):  # and nobody waits from now on
-        assert node.show(f"code-{number + 2}") == Guarded(Seen.FIRST, here_only=True)
-    assert node.show(scope=OTHER_GATE) == Guarded(Seen.SUSPECTED)
+        assert node.show(f"code-{number}") == Guarded(Seen.FIRST, here_only=True)
+    assert node.show("waits-0", OTHER_GATE) == Guarded(Seen.SUSPECTED)
     fragile.go_on()
     await node.up()
     assert node.told.silent == [Silence.SLOW]
-    assert node.told.offered_ == {Offered.TAKEN: 101}
+    assert node.told.offered_ == {Offered.TAKEN: 100 + MOST_LATE}
+
+
+async def test_one_late_answer_leaves_the_connection_as_it_is(fragile: RedisServer, start: StartNode) -> None:
+    node = await start(fragile.url, budget_s=0.3)
+    fragile.pause()
+    assert await node.seen("late") == FIRST_HERE
+    fragile.go_on()
+    # The late answer comes first, and is nobody's any more.
+    node.shared._budget_s = PATIENT_S
+    assert await node.seen("in time") == FIRST
+    assert await node.seen("late") == SAME
+    assert (node.told.silent, node.told.offered_, len(node.told.times)) == ([], {}, 2)
 
 
 async def test_what_was_recorded_alone_is_told_afterwards(fragile: RedisServer, start: StartNode) -> None:
@@ -349,7 +390,7 @@ async def test_a_key_of_another_kind_does_not_let_anybody_through(redis: RedisSe
     assert await node.seen() == SUSPECTED
     redis.ask("DEL", question.name)
     redis.ask("LPUSH", question.name, "nonsense")
-    assert await node.seen("code-1", GATE) == (Seen.SAME_PASSAGE, True)
+    assert await node.seen() == (Seen.SUSPECTED, True)
     await until(lambda: node.told.silent == [Silence.BROKEN])
 
 

@@ -331,6 +331,9 @@ class Broken:
     def show(self, showing: Showing, *, passage: bool = False) -> Recorded:
         raise OSError(37, "no locks available")
 
+    def disown(self, showing: Showing) -> None:
+        raise OSError(37, "no locks available")
+
     def tend(self, at: Instant) -> None:
         raise OSError(37, "no locks available")
 
