@@ -14,9 +14,10 @@ From a list to an answer:
 - `notes.py`           signed notes, and the keys that sign and check them
 - `revocation.py`      lists of revoked ids, carried, not judged
 
-Beside them: `signer.py` (the gateway's own keys), `published.py` (those that it publishes beside them),
-`rsa_files.py` (those that old systems want), `own_files.py` (which files may hold them), `tls_pair.py` (a server's
-certificate and key), `dev_certificates.py` (throw-away ones), `permutation.py` (how an issuer gives out the indices
-of a list), `importing.py` and `vci.py` (building trust lists), `anchors/` (public anchors with their provenance).
+Beside them: `epoch_keys.py` (keys that live for an epoch, for `hmac_sha256.py`), `signer.py` (the gateway's own keys),
+`published.py` (those that it publishes beside them), `rsa_files.py` (those that old systems want), `own_files.py`
+(which files may hold them), `tls_pair.py` (a server's certificate and key), `dev_certificates.py` (throw-away ones),
+`permutation.py` (how an issuer gives out the indices of a list), `importing.py` and `vci.py` (building trust lists),
+`anchors/` (public anchors with their provenance).
 Never a private key in a file here.
 """

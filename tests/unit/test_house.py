@@ -75,6 +75,7 @@ TABLE = {
     "gateway.audit": Row((*WORDS, "gateway.instants", "gateway.receipts.merkle", "keys"), ()),
     "gateway.replay": Row((*WORDS, "gateway.loopback"), ("redis",)),
     "gateway.guarding": Row(("gateway", "keys"), ()),
+    "gateway.handles": Row((*WORDS, "keys"), ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys"), ()),
     "gateway.pipeline": Row(
         (*WORDS, *(f"gateway.{room}" for room in ("formats", "trust", "status", "policy"))),
