@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -37,6 +39,9 @@ MAX_REMEMBERED: Final = 4_096
 """Certificates; beyond, all are looked at anew."""
 LOOK_AGAIN_S: Final = 60.0
 """Seconds for which nobody vouches for a certificate that was not vouched for: it may not be valid yet."""
+
+_CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_RSA_BITS: Final = 2_048
 
 NOBODY: Final[frozenset[str]] = frozenset()
 
@@ -103,6 +108,8 @@ class DomainRoots:
             leaf, *between = x509.load_pem_x509_certificates(chain)
         except ValueError:
             return _Seen(NOBODY, at + LOOK_AGAIN_S)
+        if not _is_taken(leaf):
+            return _Seen(NOBODY, at + LOOK_AGAIN_S)
         domain = domain_of(name)
         if domain is not None:
             asked: Collection[str] = (domain,) if domain in self._stores and _is_svid(leaf, name) else ()
@@ -164,6 +171,17 @@ _LEAF: Final = (
     .may_be_present(x509.BasicConstraints, _EITHER, _must_not_sign)
     .may_be_present(x509.ExtendedKeyUsage, _EITHER, _for_callers)
 )
+
+
+def _is_taken(leaf: x509.Certificate) -> bool:
+    """Tell whether a caller's own key is of a kind that is taken: the library looks at those of authorities only."""
+    try:
+        key = leaf.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return isinstance(key.curve, _CURVES)
+    return isinstance(key, rsa.RSAPublicKey) and key.key_size >= _RSA_BITS
 
 
 def _is_svid(leaf: x509.Certificate, name: str) -> bool:
