@@ -12,10 +12,12 @@ The way of a code is `pipeline.py`, from room to room; each room takes what the 
 Around them:
 
 - `values.py`, `errors.py`    the words, and the one table of reasons; `divisions.py` which division lies in which
+- `clinical.py`               the words of clinical items, and the seal that one travels under
 - `changes.py`                the words of live status: lists, and the signed batches that change them
 - `callers/`                  who may ask what, and how much of it
 - `audit/`                    the log of what was decided and changed, which nobody alters unnoticed
 - `provinces/`                asks the issuers of opaque codes
+- `handles/`                  names people, for one caller and epoch each
 - `conversion/`               makes codes of a receiving division out of others
 - `publishing/`, `store/`     takes what issuers publish of live status; what must survive of it
 - `held/`                     the lists as files that all workers map

@@ -31,7 +31,7 @@ from gateway.instants import now
 from gateway.judging import Judging, Watchers
 from gateway.keeper.keeper import Keeper
 from gateway.keeper.register import PublishedRegister
-from gateway.loading import KnownCallers, StartRefused
+from gateway.loading import KnownCallers, StartRefused, load_handles
 from gateway.rpc.server import GrpcServer, Service, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused
 from gateway.values import Instant
@@ -52,6 +52,7 @@ from gateway.watch.events import (
     Stopped,
     TrustLoaded,
 )
+from gateway.watch.handles import HandleWatch
 from gateway.watch.logs import EventLog, exception_name
 from gateway.watch.metrics import Metrics
 from gateway.watch.observer import LaneObserver, RpcObserver
@@ -100,8 +101,15 @@ class App:
         self._began = time.monotonic()
         self._log.emit(Starting(VERSION, config.service.environment))
         self._metrics = Metrics(clock, version=VERSION)
+        watchers = self._watchers()
+        handles = load_handles(config, watchers.handles, clock())
         self._judging = Judging(
-            config, clock, self._watchers(), converts=Duties.ANSWER in duties, replay_memory=replay_memory
+            config,
+            clock,
+            watchers,
+            converts=Duties.ANSWER in duties,
+            replay_memory=replay_memory,
+            handles=handles,
         )
         guard = self._judging.replay
         if guard is not None:
@@ -312,6 +320,8 @@ class App:
             ConversionWatch(metrics.conversions, log),
             metrics.receipts.signed,
             ReplayWatch(metrics.replay, log, time.monotonic),
+            HandleWatch(metrics.handles, log),
+            metrics.disclosures,
         )
 
     def _tell_what_is_loaded(self) -> None:

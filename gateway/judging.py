@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.callers.meter import Meters
 from gateway.callers.registry import CallerRegistry
 from gateway.callers.rights import Rights, RightsOf, everyone_may, up_to
 from gateway.changes import Listed
+from gateway.clinical import ClinicalItem
 from gateway.config import Config
 from gateway.config.status import StatusSection
 from gateway.conversion.converter import BriefSigner, Converter
@@ -27,6 +28,9 @@ from gateway.conversion.observer import ConversionObserver
 from gateway.conversion.recheck import Rechecks
 from gateway.conversion.settings import ConversionRefused, ConversionSettings
 from gateway.guarding import everywhere_of, guard_of, redis_access, refuse_longer_lived
+from gateway.handles.current import Handles
+from gateway.handles.observer import HandleObserver, Unobserved
+from gateway.handles.upkeep import Upkeep
 from gateway.held.mapped_lists import MappedLists
 from gateway.loading import (
     KnownCallers,
@@ -47,7 +51,7 @@ from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.replay.observer import NOBODY_WATCHES, ReplayObserver
 from gateway.rpc.admission import Admission
-from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.desk import UNWATCHED, VerificationDesk, WatchesDisclosures
 from gateway.rpc.methods import READS_OF_LISTS
 from gateway.status.freshness import Budget, Budgets
 from gateway.status.observe import OwnAndFollowed, StatusLists
@@ -66,6 +70,8 @@ class Watchers:
     receipts: Callable[[int], None] = lambda _: None
     """Told at each signature how many receipts it is for."""
     replay: ReplayObserver = NOBODY_WATCHES
+    handles: HandleObserver = field(default_factory=Unobserved)
+    disclosures: WatchesDisclosures = UNWATCHED
 
 
 class Judging:
@@ -79,17 +85,19 @@ class Judging:
         *,
         converts: bool = True,
         replay_memory: int | None = None,
+        handles: Handles | None = None,
     ) -> None:
         """Load everything; ask nobody. `converts`: whether codes are shown to this process, and converted.
 
         `replay_memory`: the descriptor of the showings that all workers remember together; None: this one is alone.
+        `handles`: who makes them, if any.
 
         Raises: StartRefused.
         """
         self._clock = clock
         self._receipt_settings = config.receipts
         self._watch_receipts = watchers.receipts
-        self._most = up_to(Profile[config.disclosure.max_profile.value])
+        self._most = _most_of(config)
         self._enrolled = () if config.status is None else config.status.enrolled
         # A keeper of its own is the only one on its machine; workers share what a caller may ask.
         self._meters = Meters(workers=config.service.workers if converts else 1)
@@ -112,6 +120,7 @@ class Judging:
             self._issuers = Issuers(self.loaded.provinces, self._connect, watchers.provinces)
         self.pipeline = self._pipeline()
         """In force: a reload puts another in its place."""
+        self._upkeep = None if handles is None else Upkeep(handles, clock, watchers.handles)
         self.desk = VerificationDesk(
             pipeline=self.pipeline,
             receipts=self._receipts(),
@@ -122,6 +131,8 @@ class Judging:
             suspect=self.loaded.policies.suspect,
             clock=clock,
             watch=watchers.verdicts,
+            handles=handles,
+            disclosures=watchers.disclosures,
         )
         self.admission = Admission(self.desk.rights_of, self.loaded.callers.roots)
         """Who gets in. In force: as the desk."""
@@ -145,14 +156,18 @@ class Judging:
         return public_jwks(signers, self._other_keys)
 
     def start(self) -> None:
-        """Begin to look at the originals of converted codes, and to forget showings."""
+        """Begin to look at originals of converted codes and at the keys of handles, and to forget showings."""
         if self.replay is not None:
             self.replay.start()
+        if self._upkeep is not None:
+            self._upkeep.start()
         if self._rechecks is not None:
             self._rechecks.start()
 
     async def reload(self) -> None:
         """Load everything anew and put it in force. Raises: StartRefused, and then what is in force stays."""
+        if self._upkeep is not None:
+            await self._upkeep.look()
         loaded = await asyncio.to_thread(self._loader.load, self._clock())
         refuse_longer_lived(loaded.provinces.profiles, self._replay_settings)
         redis = None if self._redis is None else redis_access(self._replay_settings)
@@ -179,6 +194,8 @@ class Judging:
 
     async def close(self) -> None:
         """Ask nobody any more. In bounded time."""
+        if self._upkeep is not None:
+            await self._upkeep.stop()
         if self._rechecks is not None:
             await self._rechecks.stop()
         if self.replay is not None:
@@ -193,7 +210,7 @@ class Judging:
 
     def _rights_of(self, callers: KnownCallers) -> RightsOf:
         if callers.grants is None:
-            return everyone_may(Rights(self._most))
+            return everyone_may(Rights(self._most, clinical_items=frozenset(ClinicalItem)))
         registry = CallerRegistry(
             callers.grants, self._meters, most=self._most, enrolled=self._enrolled, reads=READS_OF_LISTS
         )
@@ -235,6 +252,12 @@ class OwnCodes:
 
     issuer: IssuerId
     signer: Signer
+
+
+def _most_of(config: Config) -> frozenset[Profile]:
+    """Return the profiles that the configuration allows at all."""
+    most = up_to(Profile[config.disclosure.max_profile.value])
+    return most | {Profile.CLINIC} if config.disclosure.clinic else most
 
 
 def _own_codes(config: Config) -> OwnCodes | None:

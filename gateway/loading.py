@@ -18,6 +18,8 @@ from gateway.callers.registry_file import RegistryInvalid, read_registry
 from gateway.callers.roots import DomainRoots, RootsUnusable
 from gateway.config import Config
 from gateway.config.status import StatusSection
+from gateway.handles.current import Handles, HandleSettings, open_handles
+from gateway.handles.observer import HandleObserver
 from gateway.places.list_store import NOTHING_PUBLISHED, ListsUnavailable, PublishedLists, load_lists
 from gateway.policy.book import PolicyBook, PolicyUnavailable
 from gateway.provinces.directory import NO_PROVINCES, ProfilesUnavailable, ProvinceDirectory
@@ -26,6 +28,7 @@ from gateway.trust.snapshot import TrustSnapshot
 from gateway.trust.store import LoadedTrust, TrustStore, TrustUnavailable
 from gateway.values import Instant
 from gateway.watch.event import Part
+from keys.epoch_keys import EpochFolder, EpochKeyUnavailable
 from keys.published import PublicKeyUnreadable, read_public_key
 from keys.signer import Signer, SignerUnavailable, open_signer
 
@@ -159,6 +162,18 @@ def load_published(
 def load_signer(config: Config) -> Signer:
     """Return the receipt key of `config`. Raises: StartRefused."""
     return _signer(config.receipts.signer, "receipts.signer")
+
+
+def load_handles(config: Config, observer: HandleObserver, at: Instant) -> Handles | None:
+    """Return who makes handles, None if nobody does. Raises: StartRefused if the folder of keys cannot be used."""
+    chosen = config.handles
+    if chosen is None:
+        return None
+    settings = HandleSettings(chosen.epoch_s, chosen.makes_keys)
+    try:
+        return open_handles(EpochFolder(chosen.folder), settings, observer, at)
+    except EpochKeyUnavailable as refused:
+        raise StartRefused("handles", "handles.folder", "", refused.why) from None
 
 
 def load_other_keys(config: Config) -> tuple[Mapping[str, object], ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from gateway.clinical import ClinicalItem
 from gateway.errors import REASONS, CodeStopped, NotReady, Outcome, Reason, Step
 from gateway.formats import read_code, recognise
 from gateway.formats.opaque import OpaqueShapes
@@ -104,10 +105,12 @@ class Pipeline:
         division: DivisionCode | None,
         way: Way = Way.VERIFY,
         purpose: Purpose | None = None,
+        item: ClinicalItem | None = None,
     ) -> Decision | OpaqueCode:
         """Return what the receiving `division` makes of `code` at `at`; whatever the bytes are, it is a verdict.
 
-        `purpose` decides how old a live status may be; without one that is what holds of all purposes.
+        `purpose` decides how old a live status may be; without one that is what holds of all purposes. `item` is what a
+        granted profile wants of the code beside: it is kept, sealed, and nothing else of the holder.
 
         1. formats     what does it say?      (decode)
         2. trust       who says it?           (signature, key usage)
@@ -128,7 +131,7 @@ class Pipeline:
         try:
             if found is Format.UNKNOWN:
                 return self._opaque.read(code)  # 1
-            claimed = read_code(code, found)  # 1
+            claimed = read_code(code, found, item)  # 1
             signed = find_signer(claimed, trust, self._dynamic_max_s)  # 2
             live = observe(permit(signed, at), trust.revocations, at, self._lists, self._budgets, purpose)  # 2, 3
             return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4

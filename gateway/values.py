@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, NewType
 
 from keys.values import Algorithm, Instant, IssuerId, KeyId, KeyUse, TrustedKey
 
+from .clinical import ClinicalItem, SealedEntry
 from .errors import Reason, Step
 from .quick import quick
 
@@ -30,6 +31,7 @@ __all__ = [
     "CallerId",
     "CallerKind",
     "ClaimedCode",
+    "ClinicalItem",
     "CodeMarks",
     "CodeState",
     "Decision",
@@ -37,6 +39,7 @@ __all__ = [
     "DivisionCode",
     "Format",
     "Freshness",
+    "Handle",
     "Instant",
     "IssuerId",
     "IssuerProfile",
@@ -47,6 +50,7 @@ __all__ = [
     "OnlineAnswer",
     "OpaqueCode",
     "Origin",
+    "PairwiseHandle",
     "Passage",
     "Profile",
     "Purpose",
@@ -192,6 +196,23 @@ class Profile(IntEnum):
 
     GATE = 1
     STAFF = 2
+    PROVINCE = 3
+    CLINIC = 4
+
+
+Handle = NewType("Handle", str)
+"""The name of one person for one caller in one epoch: 22 letters of base64url."""
+
+
+class PairwiseHandle(NamedTuple):
+    """A handle, and until when its caller will find the person under it."""
+
+    handle: Handle
+    until: Instant
+
+    def __repr__(self) -> str:
+        """Show no handle."""
+        return f"PairwiseHandle(until={self.until})"
 
 
 class CallerKind(StrEnum):
@@ -318,6 +339,8 @@ class ClaimedCode:
     evidence: Mapping[str, object] | None = field(default=None, repr=False)
     """The medical entries that a receiving division's rules judge, as they stand in the certificate but without name,
     birth date and certificate id. Read by rules only; gone with the decision."""
+    clinical: SealedEntry | None = field(default=None, repr=False, compare=False)
+    """The one item that was wanted, if the code holds it. None wherever none was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,3 +470,5 @@ class Decision:
     """What a converted code was made from."""
     marks: CodeMarks | None = field(default=None, repr=False)
     """None until the issuer is established, and for a code that was only seen. Never disclosed."""
+    clinical: SealedEntry | None = field(default=None, repr=False, compare=False)
+    """The one item that was wanted, of a code that came as far as policy. Opened by the CLINIC disclosure only."""

@@ -23,7 +23,7 @@ import secrets
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -74,6 +74,14 @@ class KeyFault(StrEnum):
     """Its file, or the folder, cannot be read or written, or others may touch it."""
 
 
+class WhichKey(StrEnum):
+    """Which key something is about, to whoever makes use of keys as time goes on."""
+
+    CURRENT = "current"
+    NEXT = "next"
+    ENDED = "ended"
+
+
 class EpochKeyUnavailable(Exception):
     """An epoch has no key. `fault` is for machines, `why` for the operator; neither holds key material."""
 
@@ -89,6 +97,12 @@ class EpochKey:
 
     epoch: Epoch
     prf: HmacSha256
+    until: Instant = field(init=False)
+    """When the epoch ends."""
+
+    def __post_init__(self) -> None:
+        """Tell it once."""
+        object.__setattr__(self, "until", Instant(float(self.epoch.end)))
 
 
 class EpochFolder:
@@ -105,6 +119,13 @@ class EpochFolder:
             self._judge_folder()
             for file in self._folder.glob(f"{_TEMPORARY}*"):
                 self._clear(file, at)
+        except OSError as failed:
+            raise _unusable(self._folder, failed.strerror) from None
+
+    def judge(self) -> None:
+        """Return if the folder is there and nobody else's. Raises: EpochKeyUnavailable."""
+        try:
+            self._judge_folder()
         except OSError as failed:
             raise _unusable(self._folder, failed.strerror) from None
 

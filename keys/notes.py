@@ -115,7 +115,7 @@ class NoteSigner:
         if signer.algorithm is not Algorithm.ED25519:
             raise NoteRefused(NoteFault.BAD_KEY)
         self._signer = signer
-        self.verifier: Final = NoteVerifier(name, base64url_decode(signer.public_jwk["x"].encode()))
+        self.verifier: Final = NoteVerifier(name, base64url_decode(str(signer.public_jwk["x"]).encode()))
 
     def __repr__(self) -> str:
         return f"<note signer {self.verifier.name}+{self.verifier.key_id.hex()}>"

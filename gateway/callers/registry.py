@@ -7,7 +7,7 @@ Rules:
 - A row holds for the domain that it names, and only if that domain's own authorities vouch for the certificate.
 - In plaintext on loopback, in development, everyone is DEV_LOOPBACK and has a row of that name or none.
 - The gateway's own processes, on its own socket, may do everything.
-- No row gives more than `disclosure.max_profile`.
+- No row gives more than `disclosure.max_profile`, and CLINIC only with `disclosure.clinic`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gateway.clinical import ClinicalItem
 from gateway.divisions import lies_within
 from gateway.values import Caller, CallerKind, DivisionCode, Profile, Purpose
 
@@ -74,13 +75,14 @@ class Grant:
     divisions: Divisions | None
     """None: any, and none."""
     profiles: frozenset[Profile]
+    clinical_items: frozenset[ClinicalItem]
     limits: Limits
     place: int
     """Its number in the file, from 1."""
 
     def rights(self) -> Rights:
         """Return what it gives, without counting."""
-        return Rights(self.profiles, self.purposes, self.calls, self.divisions)
+        return Rights(self.profiles, self.purposes, self.calls, self.divisions, self.clinical_items)
 
 
 @dataclass(frozen=True, slots=True)

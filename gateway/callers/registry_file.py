@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path as File
 from typing import Final, TypeVar
 
+from gateway.clinical import ClinicalItem
 from gateway.divisions import is_division
 from gateway.lines import Path, line_of_syntax_fault, line_of_toml, told
 from gateway.values import DivisionCode, Profile, Purpose
@@ -41,7 +42,7 @@ _FILE_MEMBERS: Final = frozenset({"version", "caller"})
 _DESCRIBING: Final = ("kind", "division", "class")
 _ROW_MEMBERS: Final = frozenset(
     {
-        *("name", "domain", *_DESCRIBING, "calls", "purposes", "divisions", "profiles"),
+        *("name", "domain", *_DESCRIBING, "calls", "purposes", "divisions", "profiles", "clinical_items"),
         *("calls_per_s", "calls_burst", "codes_per_s", "codes_burst"),
     }
 )
@@ -58,6 +59,8 @@ class KnownCall:
     """Whether it names a purpose."""
     terms: bool
     """Whether it names a receiving division and a profile, and hands codes in."""
+    clinic: bool = False
+    """Whether it may be asked under CLINIC."""
 
 
 class RegistryInvalid(ValueError):
@@ -165,7 +168,8 @@ class _Row:
         1. Only known members.
         2. Whom it is for: a name, or a domain and what describes her.
         3. Calls, by their names.
-        4. What these ask with, and nothing that none of them asks with.
+        4. What these ask with, and nothing that none of them asks with. CLINIC goes with a call that it is for, with
+           MEDICAL_CARE and with its items, by name.
         5. How much.
         """
         # 1
@@ -184,12 +188,22 @@ class _Row:
         granted = [self._calls[word] for word in words]
         purpose, terms = any(one.purpose for one in granted), any(one.terms for one in granted)
         # 4, 5
+        purposes = self._known("purposes", Purpose, needed=purpose)
+        profiles = self._known("profiles", Profile, needed=terms)
+        clinic = Profile.CLINIC in profiles
+        if clinic and not any(one.clinic for one in granted):
+            raise self._fault("profiles", "CLINIC is for VerificationService/VerifyCode, which is not granted")
+        if clinic and Purpose.MEDICAL_CARE not in purposes:
+            raise self._fault("profiles", "CLINIC is for the purpose MEDICAL_CARE, which is not granted")
+        if not clinic and "clinical_items" in self._row:
+            raise self._fault("clinical_items", "is for the profile CLINIC, which is not granted")
         return Grant(
             who=who,
             calls=frozenset(one.method for one in granted),
-            purposes=self._known("purposes", Purpose, needed=purpose),
+            purposes=purposes,
             divisions=self._divisions(needed=terms),
-            profiles=self._known("profiles", Profile, needed=terms),
+            profiles=profiles,
+            clinical_items=self._known("clinical_items", ClinicalItem, needed=clinic),
             limits=self._limits(codes=terms),
             place=self._place + 1,
         )

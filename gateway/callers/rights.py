@@ -2,8 +2,11 @@
 
 Rules:
 
-- The order of looking is that of the check: the call, its purpose, the receiving division, the profile. The first that
-  is not hers is what she is told of, always in the same words, whatever there is behind it.
+- The order of looking is that of the check: the call, its purpose, the receiving division, the profile, the clinical
+  item. The first that is not hers is what she is told of, always in the same words, whatever there is behind it.
+- Profiles are no ladder. PROVINCE has what STAFF has, and STAFF what GATE has; CLINIC has GATE's and an item, and is
+  neither above nor below the others, so no other profile implies it.
+- CLINIC is for the purpose MEDICAL_CARE, and for calls that can name an item. Whoever forgets to name one is refused.
 - Only what is a purpose or a profile at all is judged here. Numbers that no schema knows are left to its rules.
 - A call for which the caller needs to name no division or profile is not asked for one.
 """
@@ -14,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.clinical import ClinicalItem
 from gateway.divisions import NATION, shared_digits
 from gateway.errors import CallerRefused, RefusalReason
 from gateway.values import Caller, Profile, Purpose
@@ -23,11 +27,20 @@ from .meter import Meter
 _PURPOSES: Final = frozenset(Purpose)
 _MOST_PURPOSE: Final = max(Purpose)
 _MOST_PROFILE: Final = max(Profile)
+_MOST_ITEM: Final = max(ClinicalItem)
+
+_LESS: Final = {
+    Profile.GATE: frozenset[Profile](),
+    Profile.STAFF: frozenset({Profile.GATE}),
+    Profile.PROVINCE: frozenset({Profile.GATE, Profile.STAFF}),
+    Profile.CLINIC: frozenset({Profile.GATE}),
+}
+"""Profile -> those whose every field it has too."""
 
 
 def up_to(profile: Profile) -> frozenset[Profile]:
-    """Return `profile` and all that disclose less."""
-    return frozenset(one for one in Profile if one <= profile)
+    """Return `profile` and all that disclose nothing that it does not disclose."""
+    return _LESS[profile] | {profile}
 
 
 class Divisions:
@@ -56,6 +69,8 @@ class Rights:
     """Names on the wire, as in /package.Service/Method; None: all."""
     divisions: Divisions | None = None
     """Receiving divisions that she may judge for; None: all, and none."""
+    clinical_items: frozenset[ClinicalItem] = frozenset()
+    """Those that she may ask for under CLINIC."""
     meter: Meter | None = field(default=None, repr=False, compare=False)
     """None: she may ask as much as she likes."""
 
@@ -74,7 +89,7 @@ RightsOf = Callable[[Caller], Rights]
 NOTHING: Final = Rights(frozenset(), frozenset(), frozenset(), Divisions(()))
 """Of whom the registry does not know."""
 
-EVERYTHING: Final = Rights(frozenset(Profile))
+EVERYTHING: Final = Rights(frozenset(Profile), clinical_items=frozenset(ClinicalItem))
 """Of the gateway's own processes."""
 
 
@@ -83,10 +98,13 @@ def everyone_may(rights: Rights) -> RightsOf:
     return lambda _caller: rights
 
 
-def authorise(rights: Rights, purpose: int, profile: int | None = None, division: str | None = None) -> None:
-    """Return if `rights` cover purpose, receiving division and profile, as they stand in a request.
+def authorise(
+    rights: Rights, purpose: int, profile: int | None = None, division: str | None = None, item: int | None = None
+) -> None:
+    """Return if `rights` cover purpose, receiving division, profile and clinical item, as they stand in a request.
 
-    `profile` and `division` are None in a request that has none. A profile of 0 is GATE.
+    `profile` and `division` are None in a request that has none. A profile of 0 is GATE. `item` is None in a call that
+    gives none: then CLINIC is nobody's.
 
     Raises: CallerRefused.
     """
@@ -96,3 +114,8 @@ def authorise(rights: Rights, purpose: int, profile: int | None = None, division
         raise CallerRefused(RefusalReason.DIVISION_NOT_ALLOWED)
     if profile is not None and (profile or Profile.GATE) not in rights.profiles and 0 <= profile <= _MOST_PROFILE:
         raise CallerRefused(RefusalReason.PROFILE_NOT_ALLOWED)
+    if profile == Profile.CLINIC:
+        if item is None or purpose != Purpose.MEDICAL_CARE:
+            raise CallerRefused(RefusalReason.PROFILE_NOT_ALLOWED)
+        if item not in rights.clinical_items and 0 < item <= _MOST_ITEM:
+            raise CallerRefused(RefusalReason.ITEM_NOT_ALLOWED)

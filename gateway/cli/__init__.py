@@ -13,6 +13,7 @@
 - `rules.py`      rules check | test: CertLogic rules
 - `lists.py`      lists sign | check: published lists
 - `callers.py`    callers check | show: the registry of callers
+- `handles.py`    handles make | list | destroy: the keys that handles are made with
 - `dev_certs.py`  dev-certs: throw-away certificates
 - `dev_key.py`    dev-key: a throw-away key to sign with
 - `status.py`     status lists | open | publish | close | watch: live status (`status_changes.py`, `status_watch.py`)

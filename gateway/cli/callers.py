@@ -94,6 +94,8 @@ def _tell(row: Grant) -> None:
         divisions = "any, and none" if row.divisions is None else ", ".join(row.divisions.told)
         typer.echo(f"divisions   {divisions}")
         typer.echo(f"profiles    {', '.join(profile.name for profile in sorted(row.profiles))}")
+    if row.clinical_items:
+        typer.echo(f"items       {', '.join(item.name for item in sorted(row.clinical_items))}")
     typer.echo(f"calls/s     {limits.calls_per_s}, at once {limits.calls_burst}")
     if limits.codes_per_s:
         typer.echo(f"codes/s     {limits.codes_per_s}, at once {limits.codes_burst}")

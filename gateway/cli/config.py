@@ -13,6 +13,7 @@ import typer
 from gateway.config import Config, ConfigRefused, load
 
 if TYPE_CHECKING:
+    from gateway.config.handles import HandlesSection
     from gateway.config.schema import TlsSection
     from gateway.config.status import StatusSection
 
@@ -82,6 +83,8 @@ def check(
     faults += _signer_faults(config)
     faults += _callers_faults(config)
     faults += _replay_faults(config, ask=ask)
+    if config.handles is not None:
+        faults += _handles_faults(config.handles)
     if config.status is not None:
         faults += _status_faults(config.status)
     if config.grpc.tls is not None:
@@ -199,6 +202,22 @@ def _replay_faults(config: Config, *, ask: bool) -> list[str]:
             f"replay.redis: {config.replay.redis}: it is not asked: {silent.why} (see the runbook replay-guard-local)"
         ]
     typer.echo(f"replay.redis       ok: up for {uptime_s:.0f} s, answers within {config.replay.redis_budget_ms:g} ms")
+    return []
+
+
+def _handles_faults(handles: HandlesSection) -> list[str]:
+    """Return what is wrong with the folder of keys. Makes neither it nor a key: that is the service's own user's."""
+    from keys.epoch_keys import EpochFolder, EpochKeyUnavailable
+
+    folder = EpochFolder(handles.folder)
+    if not handles.folder.exists():
+        typer.echo(f"handles.folder     not there yet: {handles.folder} is made at the start")
+        return []
+    try:
+        folder.judge()
+        typer.echo(f"handles.folder     ok: keys of {len(folder.epochs())} epochs")
+    except EpochKeyUnavailable as refused:
+        return [f"handles.folder: {refused.why}"]
     return []
 
 

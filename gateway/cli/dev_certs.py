@@ -16,6 +16,7 @@ CALLERS: Final = {
     "zj.example": {
         "province-zj": "spiffe://zj.example/province/330000/epidemic-control",
         "hub-zj-rail": "spiffe://zj.example/hub/330100/rail/hangzhou-east",
+        "hub-zj-clinic": "spiffe://zj.example/hub/330100/clinic/first-hospital",
         "operator-zj": "spiffe://zj.example/operator/330000/duty",
     },
     "gz.example": {
@@ -52,9 +53,28 @@ calls_per_s = 100
 codes_per_s = 100
 
 [[caller]]
+domain = "zj.example"
+kind = "hub"
+class = "clinic"
+calls = ["VerificationService/VerifyCode"]
+purposes = ["MEDICAL_CARE"]
+divisions = ["330000"]
+profiles = ["GATE", "CLINIC"]
+clinical_items = ["LATEST_VACCINATION", "LATEST_TEST", "RECOVERY"]
+calls_per_s = 20
+codes_per_s = 20
+
+[[caller]]
 name = "spiffe://zj.example/province/330000/epidemic-control"
-calls = ["StatusService/PublishChanges", "StatusService/ListStatusLists"]
+calls = [
+  "VerificationService/VerifyCode", "VerificationService/VerifyCodes",
+  "StatusService/PublishChanges", "StatusService/ListStatusLists",
+]
+purposes = ["TRANSPORT_ARRIVAL", "WORK_RESUMPTION"]
+divisions = ["330000"]
+profiles = ["GATE", "STAFF", "PROVINCE"]
 calls_per_s = 50
+codes_per_s = 500
 
 [[caller]]
 name = "spiffe://gz.example/province/520000/big-data"

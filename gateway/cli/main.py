@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "rules": "gateway.cli.rules:app",
     "lists": "gateway.cli.lists:app",
     "callers": "gateway.cli.callers:app",
+    "handles": "gateway.cli.handles:app",
     "dev-certs": "gateway.cli.dev_certs:dev_certs",
     "dev-key": "gateway.cli.dev_key:dev_key",
     "status": "gateway.cli.status:app",

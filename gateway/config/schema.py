@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from keys.values import Environment
 
 from .forms import Endpoint, ListenOn, Section, Signer
+from .handles import HandlesSection
 from .replay import ReplaySection
 from .status import StatusSection
 
@@ -32,10 +33,11 @@ TrustDomain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,255}$")]
 
 
 class MaxProfile(StrEnum):
-    """The most that any caller may be told."""
+    """The most that any caller may be told. CLINIC is not among them: it is no more than PROVINCE, but other."""
 
     GATE = "GATE"
     STAFF = "STAFF"
+    PROVINCE = "PROVINCE"
 
 
 class LogLevel(StrEnum):
@@ -167,6 +169,7 @@ class DisclosureSection(Section):
     """How much is said."""
 
     max_profile: MaxProfile = Field(description="The most that any caller may be told.")
+    clinic: bool = Field(default=False, description="Whether callers may be granted CLINIC: one clinical item.")
 
 
 class CallersSection(Section):
@@ -250,6 +253,9 @@ class Config(BaseSettings):
     )
     callers: CallersSection
     disclosure: DisclosureSection
+    handles: HandlesSection | None = Field(
+        default=None, description="Absent: nobody is given a handle. Required for disclosure.max_profile = PROVINCE."
+    )
     receipts: ReceiptsSection
     replay: ReplaySection = ReplaySection()
     log: LogSection = LogSection()
@@ -279,6 +285,12 @@ class Config(BaseSettings):
                 raise ValueError('replay.insecure_no_guard is for service.environment = "test" only')
             if self.replay.insecure_redis_in_plaintext:
                 raise ValueError('replay.insecure_redis_in_plaintext is for service.environment = "test" only')
+        return self
+
+    @model_validator(mode="after")
+    def _a_province_has_handles(self) -> Self:
+        if self.disclosure.max_profile is MaxProfile.PROVINCE and self.handles is None:
+            raise ValueError('[handles] is required with disclosure.max_profile = "PROVINCE"')
         return self
 
     @model_validator(mode="after")

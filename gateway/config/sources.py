@@ -147,11 +147,13 @@ def _anchored(config: Config, folder: Path) -> Config:
     tls = config.grpc.tls
     if tls is not None:
         tls = tls.model_copy(update={name: folder / path for name, path in tls})
-    provinces, conversion = config.provinces, config.conversion
+    provinces, conversion, handles = config.provinces, config.conversion, config.handles
     if provinces is not None:
         provinces = provinces.model_copy(update={"directory": folder / provinces.directory})
     if conversion is not None:
         conversion = conversion.model_copy(update={"signer": _anchored_signer(conversion.signer, folder)})
+    if handles is not None:
+        handles = handles.model_copy(update={"folder": folder / handles.folder})
     receipts = config.receipts
     return config.model_copy(
         update={
@@ -162,6 +164,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             "lists": config.lists.model_copy(update={"files": tuple(folder / path for path in config.lists.files)}),
             "conversion": conversion,
             "status": None if config.status is None else _anchored_status(config.status, folder),
+            "handles": handles,
             "callers": _anchored_callers(config.callers, folder),
             "replay": _anchored_files(config.replay, folder),
             "receipts": receipts.model_copy(

@@ -52,7 +52,10 @@ directory = "{policies}"
 [callers]
 insecure_everyone_may_ask = true
 [disclosure]
-max_profile = "STAFF"
+max_profile = "PROVINCE"
+clinic = true
+[handles]
+folder = "handles"
 [receipts]
 signer = "file:{signer}"
 issuer = "https://gateway.example"

@@ -6,6 +6,22 @@ so nothing downstream can send it by mistake. Unset means the least.
 - `profiles.py`  the types, and what each takes of a decision
 """
 
-from .profiles import Disclosure, GateDisclosure, StaffDisclosure, disclose
+from __future__ import annotations
 
-__all__ = ["Disclosure", "GateDisclosure", "StaffDisclosure", "disclose"]
+from .profiles import (
+    ClinicDisclosure,
+    Disclosure,
+    GateDisclosure,
+    ProvinceDisclosure,
+    StaffDisclosure,
+    disclose,
+)
+
+__all__ = [
+    "ClinicDisclosure",
+    "Disclosure",
+    "GateDisclosure",
+    "ProvinceDisclosure",
+    "StaffDisclosure",
+    "disclose",
+]

@@ -1,10 +1,15 @@
-"""The disclosure profiles and what each may say. Neither says anything about the holder."""
+"""The disclosure profiles and what each may say.
+
+GATE, STAFF and PROVINCE say nothing about the holder; each says what the one before does and more. PROVINCE adds a name
+for her that means something to its caller only. CLINIC stands beside them: the core, and one clinical item.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.errors import Reason
+from gateway.clinical import ClinicalEntry, ClinicalItem, EntryState
+from gateway.errors import Reason, Step
 from gateway.quick import quick
 from gateway.values import (
     Assurance,
@@ -15,6 +20,7 @@ from gateway.values import (
     Instant,
     IssuerId,
     Measure,
+    PairwiseHandle,
     Profile,
     ReasonClass,
 )
@@ -45,7 +51,6 @@ class StaffDisclosure:
     observed_time: Instant | None
     status_age: float | None
     valid_until: Instant | None
-    rule_version: str | None
     reason_class: ReasonClass | None
     issuer_meaning: str | None
     """What the issuer means by the state, in a sentence of its own rules."""
@@ -53,16 +58,71 @@ class StaffDisclosure:
     """Of the code that a converted code was made from."""
 
 
-Disclosure = GateDisclosure | StaffDisclosure
+@quick
+@dataclass(frozen=True, slots=True)
+class ProvinceDisclosure:
+    """What staff see, and what a province needs to put two answers together and to account for them."""
+
+    measure: Measure
+    reasons: tuple[Reason, ...]
+    decided_time: Instant
+    staff: StaffDisclosure
+    rule_version: str | None
+    handle: PairwiseHandle | None = field(repr=False)
+    """None until the issuer is established: then nobody is known."""
 
 
-def disclose(decision: Decision, profile: Profile) -> Disclosure:
+@quick
+@dataclass(frozen=True, slots=True)
+class ClinicDisclosure:
+    """The core, and the one clinical item that was asked for."""
+
+    measure: Measure
+    reasons: tuple[Reason, ...]
+    decided_time: Instant
+    item: ClinicalItem
+    state: EntryState
+    entry: ClinicalEntry | None = field(default=None, repr=False)
+    """There if, and only if, it is SHOWN."""
+
+
+Disclosure = GateDisclosure | StaffDisclosure | ProvinceDisclosure | ClinicDisclosure
+
+
+def disclose(
+    decision: Decision,
+    profile: Profile,
+    *,
+    handle: PairwiseHandle | None = None,
+    item: ClinicalItem | None = None,
+) -> Disclosure:
     """Return as much of `decision` as `profile` may see.
 
+    `handle` is the caller's own for the person, told to a PROVINCE only. `item` is what a CLINIC asked for.
+
     Whether the caller may use that profile is the edge's question, asked before anything is decided.
+
+    Raises: ValueError if CLINIC names no item: whoever calls this has let a question through that is none.
     """
-    if profile is not Profile.STAFF:
-        return GateDisclosure(decision.measure, decision.reasons, decision.decided_time)
+    if profile is Profile.STAFF:
+        return _for_staff(decision)
+    if profile is Profile.PROVINCE:
+        return ProvinceDisclosure(
+            decision.measure,
+            decision.reasons,
+            decision.decided_time,
+            _for_staff(decision),
+            decision.rule_version,
+            handle,
+        )
+    if profile is Profile.CLINIC:
+        if item is None:
+            raise ValueError("CLINIC without an item")
+        return _for_a_clinic(decision, item)
+    return GateDisclosure(decision.measure, decision.reasons, decision.decided_time)
+
+
+def _for_staff(decision: Decision) -> StaffDisclosure:
     return StaffDisclosure(
         decision.measure,
         decision.reasons,
@@ -75,8 +135,21 @@ def disclose(decision: Decision, profile: Profile) -> Disclosure:
         decision.observed_time,
         decision.status_age,
         decision.valid_until,
-        decision.rule_version,
         decision.reason_class,
         decision.meaning,
         None if decision.origin is None else decision.origin.division,
     )
+
+
+_GENUINE_AND_VALID = (None, Step.POLICY)
+"""Where a code may have been stopped of which an item is told: by the receiving division's rules, and no earlier."""
+
+
+def _for_a_clinic(decision: Decision, item: ClinicalItem) -> ClinicDisclosure:
+    """Open the sealed item, of a code that is genuine, inside its validity and not revoked."""
+    core = (decision.measure, decision.reasons, decision.decided_time, item)
+    if decision.stopped_at not in _GENUINE_AND_VALID or decision.marks is None:
+        return ClinicDisclosure(*core, EntryState.NOT_PROVEN)
+    if decision.clinical is None:
+        return ClinicDisclosure(*core, EntryState.NOT_IN_CODE)
+    return ClinicDisclosure(*core, EntryState.SHOWN, decision.clinical.open())

@@ -14,7 +14,8 @@ Rules:
 - one exception, for an issuer that writes NaN where it means "none" (Uruguay): such an expiry is a schema deviation
   and counts as long past, never as for ever; NaN anywhere else is refused
 - whether the code has expired, and who signed it, is for later rooms
-- of the holder nothing is kept but what the signature covers, and an EU DCC's medical entries for rules to judge
+- of the holder nothing is kept but what the signature covers, an EU DCC's medical entries for rules to judge, and,
+  sealed, the one clinical item that was asked for
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.clinical import ClinicalItem
 from gateway.errors import CodeUnreadable, Reason
 from gateway.values import ClaimedCode, Format, Instant, IssuerId
 from keys.values import EARLIEST, LATEST
 
-from . import base45, cbor, cose
+from . import base45, cbor, clinical_dcc, cose
 from .hcert_payload import read_payload
 from .inflate import inflate
 
@@ -42,8 +44,8 @@ CLAIM_ISSUE_TIME: Final = 6
 CLAIM_HCERT: Final = -260
 
 
-def read(code: bytes) -> ClaimedCode:
-    """Read an HCERT code.
+def read(code: bytes, item: ClinicalItem | None = None) -> ClaimedCode:
+    """Read an HCERT code; keep the clinical `item` of it, if one is wanted.
 
     1. the text: prefix, base45, zlib
     2. the envelope
@@ -95,6 +97,7 @@ def read(code: bytes) -> ClaimedCode:
         notes=(Reason.SCHEMA_DEVIATION,) if statement.deviates or undated or misnamed else (),
         obstacle=envelope.obstacle,
         evidence=statement.evidence,
+        clinical=None if item is None else clinical_dcc.find(claims, item),
     )
 
 

@@ -11,7 +11,8 @@ Rules:
 
 The statement is one of three words, by the deprecated type tokens where one of them decides, else by what the bundle
 holds: "laboratory" (a result, whatever the tokens say), "immunization" (no result), "attested" (neither).
-Nothing else of the bundle is looked at, and none of it is kept beyond the signed bytes.
+Nothing else of the bundle is looked at, and none of it is kept beyond the signed bytes and, sealed, the one clinical
+item that was asked for.
 
 Source: SMART Health Cards Framework 1.4.0 (chunks: until 1.2.3, deprecated in 1.3.0).
 """
@@ -22,10 +23,12 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from gateway.clinical import ClinicalItem
 from gateway.errors import CodeUnreadable, Reason
 from gateway.values import Algorithm, ClaimedCode, Format, Instant, IssuerId, KeyUse
 from keys.values import EARLIEST, LATEST
 
+from . import clinical_fhir
 from .inflate import inflate
 from .jws import read_compact, read_json
 from .members import object_member, text_member
@@ -58,8 +61,8 @@ _CHARACTERS: Final = bytes(
 )
 
 
-def read(code: bytes) -> ClaimedCode:
-    """Read a SMART Health Card in any of its spellings.
+def read(code: bytes, item: ClinicalItem | None = None) -> ClaimedCode:
+    """Read a SMART Health Card in any of its spellings; keep the clinical `item` of it, if one is wanted.
 
     1. digits to token
     2. the token's envelope, its key id, its compression
@@ -132,6 +135,7 @@ def read(code: bytes) -> ClaimedCode:
         code_id=code_id,
         obstacle=header.obstacle,
         notes=() if conforms else (Reason.SCHEMA_DEVIATION,),
+        clinical=None if item is None else clinical_fhir.find(bundle, item),
     )
 
 

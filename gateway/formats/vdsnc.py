@@ -12,7 +12,7 @@ Rules:
   never trusted for being carried
 - the seal has no times and no number of doses: a vaccination is "attested"; a test says its result, or is
   "laboratory" where that was not understood, for it may be positive
-- of the holder nothing is kept but what the signature covers
+- of the holder nothing is kept but what the signature covers and, sealed, the one clinical item that was asked for
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final
 
+from gateway.clinical import ClinicalItem
 from gateway.errors import CodeUnreadable, Reason
 from gateway.values import Algorithm, ClaimedCode, Format, IssuerId, KeyId, KeyUse
 
+from . import clinical_vdsnc
 from .jws import read_base64url, read_json
 from .members import object_member, text_member
 
@@ -47,8 +49,8 @@ _ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
 _LARGEST_EXACT: Final = 2**53 - 1
 
 
-def read(code: bytes) -> ClaimedCode:
-    """Read a VDS-NC.
+def read(code: bytes, item: ClinicalItem | None = None) -> ClaimedCode:
+    """Read a VDS-NC; keep the clinical `item` of it, if one is wanted.
 
     1. strict JSON; the two members
     2. the header: type, version, issuer
@@ -98,6 +100,7 @@ def read(code: bytes) -> ClaimedCode:
         certificate=certificate,
         obstacle=Reason.UNSUPPORTED_ALGORITHM if algorithm is None else None,
         notes=() if header["v"] == SUPPORTED_VERSION else (Reason.SCHEMA_DEVIATION,),
+        clinical=None if item is None else clinical_vdsnc.find(message, item),
     )
 
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import NotReady
-from gateway.values import Caller, CodeMarks, Instant
-from keys.epoch_keys import Epoch, EpochFolder, EpochKey, EpochKeyUnavailable, KeyFault, epoch_at
+from gateway.values import Caller, CodeMarks, Instant, PairwiseHandle
+from keys.epoch_keys import Epoch, EpochFolder, EpochKey, EpochKeyUnavailable, KeyFault, WhichKey, epoch_at
 
 from .observer import HandleObserver
-from .pairwise import PairwiseHandle, handle_for
+from .pairwise import handle_for
 
 AHEAD: Final = 8
 """The next key is made in the last eighth of an epoch."""
@@ -39,13 +39,15 @@ class HandleSettings:
 class Handles:
     """The handles of one process. `look` waits for the disk: call it in a thread, one at a time."""
 
-    __slots__ = ("_folder", "_held", "_observer", "_settings")
+    __slots__ = ("_folder", "_held", "_observer", "_settings", "ready")
 
     def __init__(self, folder: EpochFolder, settings: HandleSettings, observer: HandleObserver) -> None:
         self._folder = folder
         self._settings = settings
         self._observer = observer
         self._held: tuple[EpochKey, ...] = ()
+        self.ready = False
+        """Whether the last look found the key of now."""
 
     def look(self, at: Instant) -> None:
         """Have the key of now and, when it is due, the next one; destroy those of epochs that have ended.
@@ -55,21 +57,19 @@ class Handles:
         now = epoch_at(at, self._settings.epoch_s)
         next_is_due = at >= now.end - self._settings.epoch_s / AHEAD
         held = []
-        for epoch in (now, now.next) if next_is_due else (now,):
-            key = self._key(epoch)
+        wanted = {WhichKey.CURRENT: now, WhichKey.NEXT: now.next}
+        for which in (WhichKey.CURRENT, WhichKey.NEXT) if next_is_due else (WhichKey.CURRENT,):
+            key = self._key(which, wanted[which])
             if key is not None:
                 held.append(key)
         self._held = tuple(held)
+        self.ready = any(one.epoch == now for one in held)
         self._destroy_ended(at)
         self._observer.keys_held(
-            now if any(one.epoch == now for one in held) else None,
+            now if self.ready else None,
             next_is_due=next_is_due,
             next_is_held=any(one.epoch == now.next for one in held),
         )
-
-    def ready(self, at: Instant) -> bool:
-        """Tell whether the key of the epoch that `at` lies in is at hand."""
-        return any(one.epoch.covers(at) for one in self._held)
 
     def handle_for(self, caller: Caller, marks: CodeMarks, at: Instant) -> PairwiseHandle:
         """Return the handle of a person for `caller`. Raises: NotReady if there is no key for `at`."""
@@ -79,11 +79,11 @@ class Handles:
                 return handle_for(caller, marks, key)
         raise NotReady("no key for handles")
 
-    def _key(self, epoch: Epoch) -> EpochKey | None:
+    def _key(self, which: WhichKey, epoch: Epoch) -> EpochKey | None:
         try:
             key, made = self._folder.key(epoch, make=self._settings.makes_keys)
         except EpochKeyUnavailable as refused:
-            self._observer.key_unavailable(epoch, refused.fault, refused.why)
+            self._observer.key_unavailable(which, refused.fault, refused.why)
             if refused.fault is KeyFault.UNUSABLE:  # the disk is away: the key is not
                 return next((one for one in self._held if one.epoch == epoch), None)
             return None
@@ -97,7 +97,7 @@ class Handles:
             if ended:
                 self._observer.keys_destroyed(len(self._folder.destroy(ended)))
         except EpochKeyUnavailable as refused:
-            self._observer.key_unavailable(None, refused.fault, refused.why)
+            self._observer.key_unavailable(WhichKey.ENDED, refused.fault, refused.why)
 
 
 def open_handles(folder: EpochFolder, settings: HandleSettings, observer: HandleObserver, at: Instant) -> Handles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from keys.epoch_keys import Epoch, KeyFault
+from keys.epoch_keys import Epoch, KeyFault, WhichKey
 
 
 class HandleObserver(Protocol):
@@ -22,8 +22,12 @@ class HandleObserver(Protocol):
         """Tell after each look whether the key of now is at hand (None: it is not), and the next one."""
         ...
 
-    def key_unavailable(self, epoch: Epoch | None, fault: KeyFault, why: str) -> None:
-        """Tell that a look could not have a key, or, without an epoch, could not destroy what has ended."""
+    def key_unavailable(self, what: WhichKey, fault: KeyFault, why: str) -> None:
+        """Tell that a look could not have a key, or could not destroy those that have ended."""
+        ...
+
+    def look_failed(self, failure: Exception) -> None:
+        """Tell that a look failed as it never should."""
         ...
 
     def handle_given(self) -> None:
@@ -43,7 +47,10 @@ class Unobserved:
     def keys_held(self, current: Epoch | None, *, next_is_due: bool, next_is_held: bool) -> None:
         """See HandleObserver."""
 
-    def key_unavailable(self, epoch: Epoch | None, fault: KeyFault, why: str) -> None:
+    def key_unavailable(self, what: WhichKey, fault: KeyFault, why: str) -> None:
+        """See HandleObserver."""
+
+    def look_failed(self, failure: Exception) -> None:
         """See HandleObserver."""
 
     def handle_given(self) -> None:

@@ -12,29 +12,17 @@ Rules:
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
-from typing import Final, NamedTuple, NewType
+from binascii import b2a_base64
+from typing import Final
 
-from gateway.values import Caller, CodeMarks, Instant
+from gateway.values import Caller, CodeMarks, Handle, PairwiseHandle
 from keys.epoch_keys import EpochKey
 
 HANDLE_BYTES: Final = 16
+HANDLE_LETTERS: Final = 22
 _DOMAIN: Final = b"hcgw-handle-v1\0"
 _WITH_DOMAIN: Final = "spiffe://"
-
-Handle = NewType("Handle", str)
-"""22 letters of base64url."""
-
-
-class PairwiseHandle(NamedTuple):
-    """A handle, and until when this caller will find the person under it."""
-
-    handle: Handle
-    until: Instant
-
-    def __repr__(self) -> str:
-        """Show no handle."""
-        return f"PairwiseHandle(until={self.until})"
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def handle_for(caller: Caller, marks: CodeMarks, key: EpochKey) -> PairwiseHandle:
@@ -42,19 +30,15 @@ def handle_for(caller: Caller, marks: CodeMarks, key: EpochKey) -> PairwiseHandl
 
     Does not check that the code is valid, or that the caller may have a handle.
     """
-    issuer, person = marks.issuer.encode(), marks.person
-    name = scope_of(caller)
-    digest = key.prf.digest(b"".join((_DOMAIN, _length(name), name, _length(issuer), issuer, _length(person), person)))
-    text = urlsafe_b64encode(digest[:HANDLE_BYTES])[:-2].decode("ascii")
-    return PairwiseHandle(Handle(text), Instant(float(key.epoch.end)))
+    name, issuer, person = scope_of(caller), marks.issuer.encode(), marks.person
+    lengths = len(name).to_bytes(4, "big"), len(issuer).to_bytes(4, "big"), len(person).to_bytes(4, "big")
+    digest = key.prf.digest(b"".join((_DOMAIN, lengths[0], name, lengths[1], issuer, lengths[2], person)))
+    text = b2a_base64(digest[:HANDLE_BYTES], newline=False)[:HANDLE_LETTERS].translate(_URL_SAFE)
+    return PairwiseHandle(Handle(text.decode("ascii")), key.until)
 
 
 def scope_of(caller: Caller) -> bytes:
     """Return what tells one caller from all others: her name, and where it has no domain whose word it is."""
     name = caller.caller_id
     domains = "" if name.startswith(_WITH_DOMAIN) else " ".join(sorted(caller.vouched_by))
-    return f"{caller.kind.value}\n{domains}\n{name}".encode()
-
-
-def _length(part: bytes) -> bytes:
-    return len(part).to_bytes(4, "big")
+    return f"{caller.kind}\n{domains}\n{name}".encode()

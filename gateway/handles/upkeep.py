@@ -10,6 +10,7 @@ from typing import Final
 from gateway.values import Instant
 
 from .current import Handles
+from .observer import HandleObserver
 
 LOOK_S: Final = 5.0
 """Seconds between two looks: as long a destroyed key may still be used, and a clock that jumped goes without one."""
@@ -18,8 +19,11 @@ LOOK_S: Final = 5.0
 class Upkeep:
     """The looks of one process. Start and stop it in the same event loop."""
 
-    def __init__(self, handles: Handles, clock: Callable[[], Instant], *, every_s: float = LOOK_S) -> None:
+    def __init__(
+        self, handles: Handles, clock: Callable[[], Instant], observer: HandleObserver, *, every_s: float = LOOK_S
+    ) -> None:
         self._handles = handles
+        self._observer = observer
         self._clock = clock
         self._every_s = every_s
         self._looking = asyncio.Lock()
@@ -45,4 +49,7 @@ class Upkeep:
     async def _look_again_and_again(self) -> None:
         while True:
             await asyncio.sleep(self._every_s)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as failure:  # noqa: BLE001 one look that fails must not be the last one
+                self._observer.look_failed(failure)

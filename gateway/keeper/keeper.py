@@ -29,6 +29,7 @@ from gateway.loading import StartRefused, load_status_signer
 from gateway.publishing.ledger import Ledger
 from gateway.publishing.settings import LedgerSettings
 from gateway.rpc.callers import DEV_LOOPBACK
+from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.methods import READS_OF_LISTS, SNAPSHOTS, STATUS
 from gateway.rpc.server import Service
 from gateway.rpc.status_convert import WIRE
@@ -163,7 +164,7 @@ class Keeper:
         judging = self._judging
         return (
             Service(STATUS, StatusServicer(lambda: desk).handlers()),
-            Service(STATUS, WatchServicer(lambda: WatchDesk(watches, judging.desk.rights_of)).handlers()),
+            Service(STATUS, WatchServicer(lambda: _watch_desk(watches, judging.desk)).handlers()),
         )
 
     async def start(self) -> None:
@@ -306,6 +307,10 @@ class Keeper:
                 pass  # it is declared, and tried again
             except Exception as failure:  # noqa: BLE001 one turn that fails must not be the last one
                 self._log.unhandled("loop", failure)
+
+
+def _watch_desk(watches: Watches, desk: VerificationDesk) -> WatchDesk:
+    return WatchDesk(watches, desk.rights_of, desk.handles, desk.disclosures, desk.clock)
 
 
 def refuse_without_boot() -> None:

@@ -315,4 +315,5 @@ def _decision(
         meaning if as_explained else None,
         claimed.origin if issuer.converts else None,
         authentic.marks,
+        claimed.clinical,
     )

@@ -3,7 +3,8 @@
 - A compact JWS, `typ` hcgw-receipt+jwt, signed with the gateway's key, verifiable offline with its published key set.
 - Bound to the caller (`aud`): shown to anybody else it proves nothing. It ends (`exp`).
 - Holds what the disclosure held, which trust lists were in force, and a salted digest of the code (commitment.py): no
-  code, no token, nothing about the holder.
+  code, no token, nothing about the holder. So a province's has no handle, and a clinic's no clinical item: both are the
+  holder's, and a receipt is shown to others.
 - Of many only the root of a tree over their claims is signed (merkle.py), as a JWS of its own type that no reader takes
   for a receipt. Each receipt is then its claims, the path and that root.
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, NewType
 
-from gateway.disclosure import Disclosure, StaffDisclosure
+from gateway.disclosure import Disclosure, ProvinceDisclosure, StaffDisclosure
 from gateway.values import Caller, Instant, Passage, Purpose
 from keys.signer import Signer
 
@@ -136,19 +137,11 @@ class ReceiptIssuer:
         if request_id:
             claims["request_id"] = request_id
         if isinstance(said, StaffDisclosure):
-            claims["state"] = said.state.name
-            claims["format"] = said.format.value
-            optional: dict[str, object | None] = {
-                "issuer": said.issuer,
-                "issuer_division": said.issuer_division,
-                "assurance": None if said.assurance is None else said.assurance.name,
-                "observed_time": None if said.observed_time is None else int(said.observed_time),
-                "valid_until_time": None if said.valid_until is None else int(said.valid_until),
-                "rule_version": said.rule_version,
-                "reason_class": None if said.reason_class is None else said.reason_class.name,
-                "origin_division": said.origin_division,
-            }
-            claims.update((name, value) for name, value in optional.items() if value is not None)
+            claims.update(_claims_of_staff(said))
+        elif isinstance(said, ProvinceDisclosure):
+            claims.update(_claims_of_staff(said.staff))
+            if said.rule_version is not None:
+                claims["rule_version"] = said.rule_version
         claims["jti"] = _base64url(_id(claims, passage))
         return Draft(_encode(claims).encode("ascii"), salt)
 
@@ -192,6 +185,22 @@ def _id(claims: dict[str, object], passage: Passage | None) -> bytes:
     if passage is None:
         return secrets.token_bytes(_ID_BYTES)
     return blake2b(_ID_OF + _encode(claims).encode("ascii"), key=passage.secret, digest_size=_ID_BYTES).digest()
+
+
+def _claims_of_staff(said: StaffDisclosure) -> dict[str, object]:
+    """Return what STAFF adds; what is not known has no claim."""
+    claims: dict[str, object | None] = {
+        "state": said.state.name,
+        "format": said.format.value,
+        "issuer": said.issuer,
+        "issuer_division": said.issuer_division,
+        "assurance": None if said.assurance is None else said.assurance.name,
+        "observed_time": None if said.observed_time is None else int(said.observed_time),
+        "valid_until_time": None if said.valid_until is None else int(said.valid_until),
+        "reason_class": None if said.reason_class is None else said.reason_class.name,
+        "origin_division": said.origin_division,
+    }
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 def joined(root: str, payload: bytes, index: int, path: bytes) -> str:

@@ -11,7 +11,7 @@ A request's way in, one file per question:
 - `servicer.py`      bytes <-> messages, one clock reading, awaiting: the only code that knows grpc.aio *and* handlers
 - `validation.py`    is the request well-formed? the rules of the schema, and caps that must come before parsing
                      (`crowded.py`: counting fields before they are parsed)
-- `verification.py`  the handlers: plain functions that know no transport
+- `verification.py`  the handlers: plain functions that know no transport (`disclosing.py`: what they tell, by profile)
 - `showing.py`       a code is shown: the replay guard is told, and may make the decision stricter
 - `conversion.py`    handler and servicer of ConversionService
 - `published.py`     handlers and servicer of JourneyService and PlaceService

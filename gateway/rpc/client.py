@@ -10,6 +10,7 @@ import grpc
 from healthcode.interop.v1 import conversion_service_pb2 as conversion_pb
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from gateway.clinical import ClinicalQuestion
 from gateway.errors import GatewayError, Reason
 from gateway.loopback import is_loopback
 from gateway.rpc.convert import fill_time
@@ -36,6 +37,10 @@ class Answer:
     receipt: str
     receipt_salt: bytes = field(default=b"", repr=False)
     """What the receipt's digest of the code is made with."""
+    handle: str = field(default="", repr=False)
+    rule_version: str = ""
+    clinical: pb.ClinicDisclosure | None = field(default=None, repr=False)
+    """What was told under CLINIC, as it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +82,15 @@ class VerificationClient:
         division: DivisionCode | None,
         profile: Profile = Profile.GATE,
         receipt: bool = False,
+        clinical: ClinicalQuestion | None = None,
         timeout_s: float = 3.0,
     ) -> Answer:
-        """Return the verdict on one code. Raises: AskingFailed."""
+        """Return the verdict on one code. `clinical` goes with CLINIC. Raises: AskingFailed."""
         request = pb.VerifyCodeRequest(code=code, receipt_requested=receipt)
         fill_context(request.context, purpose, division, profile)
+        if clinical is not None:
+            request.context.clinical_item = int(clinical.item)  # type: ignore[assignment]
+            request.context.lawful_basis = int(clinical.basis)  # type: ignore[assignment]
         with asking():
             response = await self._verify_code(request, timeout=timeout_s)
         return answer_of(response.verdict)
@@ -163,11 +172,16 @@ def answer_of(verdict: pb.Verdict) -> Answer:
     measures = {measure.value: measure for measure in Measure}
     reasons = {reason.value: reason.name for reason in Reason}
     states = {state.value: state for state in CodeState}
+    kind = verdict.WhichOneof("disclosure")
+    staff = verdict.province.staff if kind == "province" else verdict.staff
     return Answer(
         measures.get(core.measure, Measure.MANUAL),
         tuple(reasons.get(number, f"REASON_{number}") for number in core.reasons),
-        states.get(verdict.staff.state) if verdict.HasField("staff") else None,
-        verdict.staff.issuer,
+        states.get(staff.state),
+        staff.issuer,
         verdict.receipt,
         verdict.receipt_salt,
+        verdict.province.handle,
+        verdict.province.rule_version,
+        verdict.clinic if kind == "clinic" else None,
     )

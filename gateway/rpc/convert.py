@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import Message
 
-from gateway.disclosure import Disclosure, StaffDisclosure
+from gateway.clinical import ClinicalEntry, LaboratoryTest, Vaccination
+from gateway.disclosure import ClinicDisclosure, Disclosure, ProvinceDisclosure, StaffDisclosure
 from gateway.errors import RequestInvalid
 from gateway.values import DivisionCode, Format, Instant, Profile, Purpose
 from keys.values import EARLIEST, LATEST
@@ -45,6 +46,10 @@ def fill_verdict(verdict: pb.Verdict, said: Disclosure, request_id: str) -> None
     core.request_id = request_id
     if isinstance(said, StaffDisclosure):
         _fill_staff(verdict.staff, said)
+    elif isinstance(said, ProvinceDisclosure):
+        _fill_province(verdict.province, said)
+    elif isinstance(said, ClinicDisclosure):
+        _fill_clinic(verdict.clinic, said)
     else:
         verdict.gate.SetInParent()
 
@@ -55,7 +60,6 @@ def _fill_staff(staff: pb.StaffDisclosure, said: StaffDisclosure) -> None:
     staff.issuer_division = said.issuer_division or ""
     staff.format = FORMAT_NUMBERS[said.format]  # type: ignore[assignment]
     staff.assurance = said.assurance or 0  # type: ignore[assignment]
-    staff.rule_version = said.rule_version or ""
     staff.reason_class = said.reason_class or 0  # type: ignore[assignment]
     staff.issuer_meaning = said.issuer_meaning or ""
     staff.origin_division = said.origin_division or ""
@@ -65,6 +69,40 @@ def _fill_staff(staff: pb.StaffDisclosure, said: StaffDisclosure) -> None:
         fill_time(staff.status_age, said.status_age)
     if said.valid_until is not None:
         fill_time(staff.valid_until_time, said.valid_until)
+
+
+def _fill_province(province: pb.ProvinceDisclosure, said: ProvinceDisclosure) -> None:
+    _fill_staff(province.staff, said.staff)
+    province.rule_version = said.rule_version or ""
+    if said.handle is not None:
+        province.handle = said.handle.handle
+        fill_time(province.handle_until_time, said.handle.until)
+
+
+def _fill_clinic(clinic: pb.ClinicDisclosure, said: ClinicDisclosure) -> None:
+    clinic.item = said.item  # type: ignore[assignment]
+    clinic.state = said.state  # type: ignore[assignment]
+    if said.entry is not None:
+        _fill_entry(clinic, said.entry)
+
+
+def _fill_entry(clinic: pb.ClinicDisclosure, entry: ClinicalEntry) -> None:
+    if isinstance(entry, Vaccination):
+        clinic.vaccination.date = entry.date
+        clinic.vaccination.product_system = entry.product_system or 0  # type: ignore[assignment]
+        clinic.vaccination.product = entry.product or ""
+        clinic.vaccination.dose = entry.dose or 0
+        clinic.vaccination.doses = entry.doses or 0
+    elif isinstance(entry, LaboratoryTest):
+        clinic.test.date = entry.date
+        clinic.test.kind = entry.kind or 0  # type: ignore[assignment]
+        clinic.test.result = entry.result or 0  # type: ignore[assignment]
+        if entry.sample_time is not None:
+            fill_time(clinic.test.sample_time, entry.sample_time)
+    else:
+        clinic.recovery.first_positive_date = entry.first_positive
+        clinic.recovery.valid_from_date = entry.valid_from or ""
+        clinic.recovery.valid_until_date = entry.valid_until or ""
 
 
 def time_of(message: Message, name: str) -> Instant | None:

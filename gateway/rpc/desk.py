@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.callers.rights import RightsOf
+from gateway.clinical import ClinicalItem, ClinicalQuestion, EntryState
 from gateway.disclosure import Disclosure
 from gateway.instants import now
 from gateway.places.list_store import NOTHING_PUBLISHED, PublishedLists
@@ -16,12 +17,15 @@ from gateway.replay.guard import Guarded
 from gateway.replay.showing import Showing
 from gateway.values import (
     Caller,
+    CodeMarks,
     Decision,
     DisplayedCode,
     DivisionCode,
     Instant,
     OpaqueCode,
+    PairwiseHandle,
     Passage,
+    Profile,
     Purpose,
     StatusPointer,
     Way,
@@ -39,6 +43,7 @@ class JudgesCodes(Protocol):
         division: DivisionCode | None,
         way: Way = Way.VERIFY,
         purpose: Purpose | None = None,
+        item: ClinicalItem | None = None,
     ) -> Decision | OpaqueCode:
         """Return the decision on `code`, or what its issuer must be asked. Raises NotReady if nothing can be judged."""
         ...
@@ -144,8 +149,48 @@ class GuardsReplay(Protocol):
         ...
 
 
+class MakesHandles(Protocol):
+    """The handles, as a handler sees them."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a key to make any with."""
+        ...
+
+    def handle_for(self, caller: Caller, marks: CodeMarks, at: Instant) -> PairwiseHandle:
+        """Return the handle of a person for `caller`. Raises: NotReady if there is no key for `at`."""
+        ...
+
+
 def _nobody(decision: Decision) -> None:
     """Watch nothing."""
+
+
+class WatchesDisclosures(Protocol):
+    """Told of what was disclosed, for counting. Must not raise or wait."""
+
+    def told(self, profile: Profile) -> None:
+        """Count an answer under `profile`."""
+        ...
+
+    def item_told(self, question: ClinicalQuestion, state: EntryState) -> None:
+        """Count a clinical item that was asked for, and what became of it."""
+        ...
+
+
+class UnwatchedDisclosures:
+    """Tells nobody."""
+
+    __slots__ = ()
+
+    def told(self, profile: Profile) -> None:
+        """See WatchesDisclosures."""
+
+    def item_told(self, question: ClinicalQuestion, state: EntryState) -> None:
+        """See WatchesDisclosures."""
+
+
+UNWATCHED: Final = UnwatchedDisclosures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +213,6 @@ class VerificationDesk:
     """Read once per request, batch or stream item."""
     watch: Callable[[Decision], None] = _nobody
     """Told of every decision, for counting; must not raise or wait."""
+    handles: MakesHandles | None = None
+    """None if the gateway makes none: then PROVINCE is NotReady."""
+    disclosures: WatchesDisclosures = UNWATCHED

@@ -34,11 +34,13 @@ class MethodRow:
     """Its request names a purpose, which the caller must have."""
     terms: bool = False
     """Its request names a receiving division and a profile too, and hands codes in."""
+    clinic: bool = False
+    """It may be asked under CLINIC: for one code, scanned, at one time."""
 
 
 METHODS: Final[Mapping[str, MethodRow]] = MappingProxyType(
     {
-        f"/{VERIFICATION}/VerifyCode": MethodRow(identity=True, purpose=True, terms=True),
+        f"/{VERIFICATION}/VerifyCode": MethodRow(identity=True, purpose=True, terms=True, clinic=True),
         f"/{VERIFICATION}/VerifyCodes": MethodRow(identity=True, purpose=True, terms=True),
         f"/{VERIFICATION}/StreamVerifications": MethodRow(identity=True, long=True, purpose=True, terms=True),
         f"/{VERIFICATION}/AssessDisplayedCode": MethodRow(identity=True, purpose=True, terms=True),
@@ -71,7 +73,7 @@ READS_OF_LISTS: Final = frozenset({f"/{STATUS}/ListStatusLists", SNAPSHOTS, f"/{
 def known_calls() -> Mapping[str, KnownCall]:
     """Return every call that a caller needs a grant for, as registries name it: VerificationService/VerifyCode."""
     return {
-        method.rpartition(".")[2]: KnownCall(method, purpose=row.purpose, terms=row.terms)
+        method.rpartition(".")[2]: KnownCall(method, purpose=row.purpose, terms=row.terms, clinic=row.clinic)
         for method, row in METHODS.items()
         if row.identity
     }

@@ -60,6 +60,7 @@ _REFUSALS: Final[dict[RefusalReason, StatusRow]] = {
             RefusalReason.PURPOSE_NOT_ALLOWED,
             RefusalReason.DIVISION_NOT_ALLOWED,
             RefusalReason.PROFILE_NOT_ALLOWED,
+            RefusalReason.ITEM_NOT_ALLOWED,
             RefusalReason.NOT_ENROLLED,
         )
     },

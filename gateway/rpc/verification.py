@@ -22,11 +22,12 @@ from google.protobuf.message import Message
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.callers.rights import authorise
-from gateway.disclosure import disclose
+from gateway.clinical import ClinicalQuestion
 from gateway.errors import NotReady, RequestInvalid
 from gateway.replay.showing import scope_of
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of, time_of
 from gateway.rpc.desk import VerificationDesk
+from gateway.rpc.disclosing import clinical_question, refuse_without_key, told
 from gateway.rpc.receipts_together import Drafts, drafts_for
 from gateway.rpc.showing import Shown, show
 from gateway.rpc.time_left import time_left
@@ -59,6 +60,8 @@ class Terms:
     purpose: Purpose
     division: DivisionCode | None
     profile: Profile
+    clinical: ClinicalQuestion | None = None
+    """Under CLINIC: which item, and by what right."""
     scope: bytes = field(default=b"", repr=False)
     """The gate, for the replay guard."""
 
@@ -115,7 +118,7 @@ async def verify_codes(
     response = pb.VerifyCodesResponse()
     try:
         async with asyncio.TaskGroup() as asking:
-            await _judge_each(request, response, _Round(terms, at, desk, drafts), asking)
+            await _judge_each(request, response, _Round(terms, caller, at, desk, drafts), asking)
     except ExceptionGroup as failed:  # the group's wrapping is no news to the caller: the failure itself has its row
         raise failed.exceptions[0] from None
     if drafts is not None:
@@ -140,12 +143,13 @@ def stream_item(
         authorise(rights, before.purpose, before.profile, before.division or "")
         rights.take_codes(1)
         check(request)
+        refuse_without_key(before.profile, desk.handles)
         terms = before
     else:
         raise RequestInvalid("context", "is required in the first message")
     drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipt_requested)
     response, item = pb.StreamVerificationsResponse(), request.item
-    judging = _Round(terms, at, desk, drafts)
+    judging = _Round(terms, caller, at, desk, drafts)
     found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
     if isinstance(found, Decision):
         filling = _fill(response.verdict, found, item, judging)
@@ -166,7 +170,8 @@ async def decided(
 ) -> Shown:
     """Return the decision on one code, guarded and counted; its issuer is asked if need be. Raises: NotReady."""
     pipeline, division, purpose = desk.pipeline, terms.division, terms.purpose
-    found = pipeline.verify(code, at=at, division=division, way=way, purpose=purpose)
+    item = None if terms.clinical is None else terms.clinical.item
+    found = pipeline.verify(code, at=at, division=division, way=way, purpose=purpose, item=item)
     if not isinstance(found, Decision):
         found = await pipeline.ask_issuer(
             found, at=at, division=division, time_left=time_left(), way=way, purpose=purpose
@@ -191,7 +196,15 @@ def tell(
 
     `code` is what was scanned, None if it was only seen.
     """
-    said = disclose(shown.decision, terms.profile)
+    said = told(
+        shown.decision,
+        terms.profile,
+        caller,
+        desk.handles,
+        desk.disclosures,
+        at=shown.decision.decided_time,
+        question=terms.clinical,
+    )
     fill_verdict(verdict, said, request.request_id)
     if request.receipt_requested and desk.receipts is not None:
         issued = desk.receipts.issue(
@@ -214,18 +227,28 @@ def refuse_without_signer(receipt_requested: bool, desk: VerificationDesk) -> No
 def agreed(
     request: Message, context: pb.VerificationContext, caller: Caller, desk: VerificationDesk, codes: int = 1
 ) -> Terms:
-    """Return the terms of `request`: 1. the caller may ask this, 2. and as much now, 3. it keeps its schema's rules."""
+    """Return the terms of `request`.
+
+    1. the caller may ask this
+    2. and as much now
+    3. it keeps its schema's rules, and those that go with its profile
+    4. there is what that profile takes to be answered
+    """
     rights = desk.rights_of(caller)
-    authorise(rights, context.purpose, context.disclosure_profile, context.receiving_division)  # 1
+    item = context.clinical_item if isinstance(request, pb.VerifyCodeRequest) else None
+    authorise(rights, context.purpose, context.disclosure_profile, context.receiving_division, item)  # 1
     rights.take_codes(codes)  # 2
     check(request)  # 3
     division = division_of(context.receiving_division)
-    return Terms(
+    terms = Terms(
         purpose_of(context.purpose),
         division,
         profile_of(context.disclosure_profile),
+        clinical_question(context),
         scope_of(caller, division, context.checkpoint) if desk.replay is not None else b"",
     )
+    refuse_without_key(terms.profile, desk.handles)  # 4
+    return terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +256,7 @@ class _Round:
     """What the codes of a batch, or one of a stream, are judged with."""
 
     terms: Terms
+    caller: Caller
     at: Instant
     desk: VerificationDesk
     drafts: Drafts | None
@@ -307,7 +331,8 @@ async def _fill_later(
 
 def _write(verdict: pb.Verdict, decision: Decision, shown: Shown, item: pb.CodeItem, judging: _Round) -> None:
     _take_note(item.code, decision, shown, judging.desk)
-    said = disclose(shown.decision, judging.terms.profile)
+    decided_at, desk = shown.decision.decided_time, judging.desk
+    said = told(shown.decision, judging.terms.profile, judging.caller, desk.handles, desk.disclosures, at=decided_at)
     fill_verdict(verdict, said, item.request_id)
     if judging.drafts is not None:
         judging.drafts.write(verdict, said, item, shown.passage)

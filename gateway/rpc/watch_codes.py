@@ -22,12 +22,14 @@ import grpc
 from healthcode.interop.v1 import status_service_pb2 as pb
 
 from gateway.callers.rights import RightsOf, authorise
-from gateway.disclosure import disclose
 from gateway.errors import CodeUnreadable, RequestInvalid
 from gateway.formats import read_code, recognise
+from gateway.instants import now
 from gateway.rpc.callers import current_caller
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of
 from gateway.rpc.crowded import crowded
+from gateway.rpc.desk import UNWATCHED, MakesHandles, WatchesDisclosures
+from gateway.rpc.disclosing import clinical_question, refuse_without_key, told
 from gateway.rpc.methods import STATUS
 from gateway.rpc.validation import check, parsed
 from gateway.values import Caller, Decision, DivisionCode, Format, Instant, Purpose, StatusPointer
@@ -92,6 +94,11 @@ class WatchDesk:
 
     watches: Watches
     rights_of: RightsOf
+    handles: MakesHandles | None = None
+    """None if the gateway makes none: then PROVINCE is NotReady."""
+    disclosures: WatchesDisclosures = UNWATCHED
+    clock: Callable[[], Instant] = now
+    """Read for each event that is told: a handle is of the epoch in which it is."""
 
 
 class WatchServicer:
@@ -148,6 +155,7 @@ class WatchServicer:
         elif not request.watch_id:
             raise RequestInvalid("context", "is required in the first message of a new watch")
         check(request)
+        clinical_question(context)
         # 2
         lost = False
         if request.watch_id:
@@ -161,6 +169,7 @@ class WatchServicer:
         terms = WatchTerms(
             purpose_of(context.purpose), division_of(context.receiving_division), profile_of(context.disclosure_profile)
         )
+        refuse_without_key(terms.profile, desk.handles)
         return desk.watches.open(caller, terms), lost
 
     async def _take_codes(self, request: pb.WatchCodesRequest, requests: AsyncIterator[bytes], watch: Watch) -> None:
@@ -200,7 +209,7 @@ class WatchServicer:
             authorise(desk.rights_of(watch.caller), terms.purpose, terms.profile, terms.division or "")
             event = desk.watches.take(connection)
             if event is not None:
-                await context.write(_told(event, watch))
+                await context.write(_told(event, watch, desk))
             elif not await watch.wait(self._alive_s):
                 await context.write(_sign(watch))
 
@@ -212,11 +221,12 @@ def _read(raw: bytes) -> pb.WatchCodesRequest:
     return parsed(pb.WatchCodesRequest, raw)
 
 
-def _told(event: CodeEvent, watch: Watch) -> bytes:
+def _told(event: CodeEvent, watch: Watch, desk: WatchDesk) -> bytes:
     response = pb.WatchCodesResponse(watch_id=watch.watch_id, event=event.number)
     response.code.handle = event.handle
     response.code.watched = event.watched
-    fill_verdict(response.code.verdict, disclose(event.decision, watch.terms.profile), "")
+    said = told(event.decision, watch.terms.profile, watch.caller, desk.handles, desk.disclosures, at=desk.clock())
+    fill_verdict(response.code.verdict, said, "")
     return response.SerializeToString()
 
 

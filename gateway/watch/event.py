@@ -14,6 +14,7 @@ Part = Literal[
     "lists",
     "callers",
     "signer",
+    "handles",
     "conversion",
     "status",
     "replay",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .event import Event, Frames, Part
+from .events_handles import HandleKeyBack, HandleKeyMade, HandleKeysDestroyed, HandleKeyUnavailable
 from .events_replay import ReplayFound, ReplayGuardAlone, ReplayGuardShared, ReplayUnchecked
 from .events_status import (
     BatchRefused,
@@ -294,7 +295,7 @@ class Unhandled(Event):
 
     name = "unhandled"
     severity = "error"
-    where: Literal["main", "thread", "loop", "finaliser", "http"]
+    where: Literal["main", "thread", "loop", "finaliser", "http", "handles"]
     exception: str
     frames: Frames
 
@@ -339,6 +340,10 @@ EVENTS: dict[str, type[Event]] = {
         BreakerClosed,
         CredentialsRefused,
         ConnectorFailed,
+        HandleKeyMade,
+        HandleKeysDestroyed,
+        HandleKeyUnavailable,
+        HandleKeyBack,
         StatusListOpened,
         StatusListClosed,
         StatusListAdopted,

@@ -106,7 +106,7 @@ class EventLog:
             getattr(self._line, severity)(event.name, instance=self._instance, **values)
 
     def unhandled(
-        self, where: Literal["main", "thread", "loop", "finaliser", "http"], exc: BaseException | None
+        self, where: Literal["main", "thread", "loop", "finaliser", "http", "handles"], exc: BaseException | None
     ) -> None:
         """Tell that an exception was caught by nobody."""
         if exc is not None:

@@ -20,7 +20,9 @@ from gateway.values import Instant
 
 from .callers import CallerMetrics
 from .conversion import ConversionMetrics
+from .disclosures import DisclosureCounts
 from .following import FollowMetrics, WatchMetrics
+from .handles import HandleMetrics
 from .lists import ListMetrics
 from .provinces import ProvinceMetrics
 from .receipts import ReceiptMetrics
@@ -64,6 +66,9 @@ class Metrics:
         self.conversions = ConversionMetrics(self.registry)
         self.receipts = ReceiptMetrics(self.registry)
         self.replay = ReplayMetrics(self.registry)
+        self.disclosures = DisclosureCounts()
+        self.registry.register(self.disclosures)
+        self.handles = HandleMetrics(self.registry)
         self.status = StatusMetrics(self.registry, clock)
         self.following = FollowMetrics(self.registry)
         self.watches = WatchMetrics(self.registry)

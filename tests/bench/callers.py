@@ -1,7 +1,8 @@
-"""`python -m tests.bench.callers`: what knowing a caller, looking up what she may, and counting add to a call.
+"""`python -m tests.bench.callers`: what identity, registry, rates, profile and handle add to a call.
 
 Microseconds of CPU, the median of rounds that take turns. Identity is measured as the edge does it, from the
-authentication properties that grpc core hands over, without and with authorities per domain.
+authentication properties that grpc core hands over, without and with authorities per domain. A profile is what is told
+of a decision under it, written into the answer; that of a province is measured with its handle.
 """
 
 from __future__ import annotations
@@ -12,24 +13,54 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from cryptography import x509
+from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.callers.meter import Limits, Meters
 from gateway.callers.registry import CallerRegistry
 from gateway.callers.registry_file import parse_registry
 from gateway.callers.rights import Rights, authorise, everyone_may, up_to
 from gateway.callers.roots import DomainRoots
+from gateway.clinical import (
+    Assay,
+    AssayResult,
+    ClinicalItem,
+    ClinicalQuestion,
+    LaboratoryTest,
+    LawfulBasis,
+    SealedEntry,
+)
+from gateway.errors import Reason
+from gateway.handles.current import HandleSettings, open_handles
+from gateway.handles.observer import Unobserved
 from gateway.instants import now
 from gateway.rpc.callers import caller_of
+from gateway.rpc.convert import fill_verdict
+from gateway.rpc.disclosing import told
 from gateway.rpc.methods import VERIFICATION, known_calls
-from gateway.values import Profile
+from gateway.values import (
+    Assurance,
+    CodeMarks,
+    CodeState,
+    Decision,
+    DivisionCode,
+    Format,
+    Instant,
+    IssuerId,
+    Measure,
+    Profile,
+)
+from gateway.watch.disclosures import DisclosureCounts
 from keys.dev_certificates import DevAuthority
+from keys.epoch_keys import EpochFolder
 
 BUILD: Final = Path(__file__).parents[2] / "build"
 NAME: Final = "spiffe://zj.example/hub/330100/rail/east"
 METHOD: Final = f"/{VERIFICATION}/VerifyCode"
+WEEK_S: Final = 7 * 86_400
 BOUNDLESS: Final = 10**12
 ROW: Final = """
 [[caller]]
@@ -84,6 +115,23 @@ def works() -> dict[str, Work]:
 
         return looked_up
 
+    decision = _decision()
+    with TemporaryDirectory() as folder:
+        handles = open_handles(EpochFolder(Path(folder) / "keys"), HandleSettings(WEEK_S), Unobserved(), now())
+    question = ClinicalQuestion(ClinicalItem.LATEST_TEST, LawfulBasis.MEDICAL_TREATMENT)
+    counts = DisclosureCounts()
+
+    def disclosed(profile: Profile, asked: ClinicalQuestion | None = None) -> Work:
+        def told_and_written() -> None:
+            said = told(decision, profile, caller, handles, counts, at=decision.decided_time, question=asked)
+            fill_verdict(pb.Verdict(), said, "")
+
+        return told_and_written
+
+    def named() -> None:
+        if decision.marks is not None:
+            handles.handle_for(caller, decision.marks, decision.decided_time)
+
     def counted() -> None:
         meter.take_call()
         meter.take_codes(1)
@@ -98,9 +146,36 @@ def works() -> dict[str, Work]:
         "identity, a certificate's first sight": first_sight,
         "rights, everyone may": judged(everyone),
         "rights, registry of 99 rows": judged(registry),
+        "profile, GATE": disclosed(Profile.GATE),
+        "profile, STAFF": disclosed(Profile.STAFF),
+        "profile, PROVINCE with its handle": disclosed(Profile.PROVINCE),
+        "profile, CLINIC": disclosed(Profile.CLINIC, question),
+        "handle, alone": named,
         "rate, a call and its code": counted,
         "rate, a batch of 64": counted_batch,
     }
+
+
+def _decision() -> Decision:
+    """Return a decision on a green code, with everything that any profile could tell of it."""
+    at = now()
+    return Decision(
+        Measure.PASS,
+        (Reason.STATE_GREEN, Reason.NOT_PUBLISHED),
+        at,
+        None,
+        Format.NATIVE,
+        CodeState.GREEN,
+        IssuerId("https://code.guizhou.example"),
+        DivisionCode("520000"),
+        Assurance.SCANNED_SIGNED,
+        Instant(at - 90),
+        90.0,
+        Instant(at + 3_600),
+        "330000-1",
+        marks=CodeMarks(IssuerId("https://code.guizhou.example"), b"subject\0" + bytes(24)),
+        clinical=SealedEntry(LaboratoryTest("2021-06-20", at, Assay.NUCLEIC_ACID, AssayResult.NOT_DETECTED)),
+    )
 
 
 def measured(work: Work, seconds: float) -> float:

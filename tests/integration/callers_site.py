@@ -17,12 +17,17 @@ from gateway.app import App
 from gateway.config import load
 from gateway.watch.logs import EventLog
 from keys.dev_certificates import DevAuthority, IssuedCertificate
+from keys.values import Algorithm
 from tests.integration.gateway_process import Site
-from tests.integration.status_site import StatusSite
+from tests.integration.status_site import StatusSite, listed_key
+from tests.simulators.hcert_issuer import HcertIssuer, lab_result, recovery, vaccination
+from tests.simulators.signing import make_key
 
 EAST = "spiffe://zj.example/hub/330100/rail/east"
 DESK = "spiffe://zj.example/operator/330000/desk"
 CLINIC = "spiffe://zj.example/hub/330200/clinic/first"
+FEVER = "spiffe://zj.example/hub/330300/clinic/fever"
+PROVINCE = "spiffe://sc.example/province/510000/epidemic-control"
 VENUE = "spiffe://zj.example/hub/330100/venue/stadium"
 PUBLISHER = "spiffe://gz.example/province/520000/big-data"
 RELAY = "spiffe://gz.example/gateway/520000/main"
@@ -33,6 +38,8 @@ NAMES = {
     "rail": ("zj.example", EAST),
     "desk": ("zj.example", DESK),
     "clinic": ("zj.example", CLINIC),
+    "fever": ("zj.example", FEVER),
+    "province": ("sc.example", PROVINCE),
     "venue": ("zj.example", VENUE),
     "publisher": ("gz.example", PUBLISHER),
     "relay": ("gz.example", RELAY),
@@ -77,6 +84,32 @@ calls_per_s = 100000
 codes_per_s = 100000
 
 [[caller]]
+name = "spiffe://zj.example/hub/330300/clinic/fever"
+calls = [
+  "VerificationService/VerifyCode", "VerificationService/VerifyCodes", "VerificationService/StreamVerifications",
+  "VerificationService/AssessDisplayedCode", "ConversionService/ConvertCode", "StatusService/WatchCodes",
+]
+purposes = ["VENUE_ENTRY", "MEDICAL_CARE"]
+divisions = ["330100"]
+profiles = ["CLINIC"]
+clinical_items = ["LATEST_TEST", "RECOVERY"]
+calls_per_s = 100000
+codes_per_s = 100000
+
+[[caller]]
+domain = "sc.example"
+kind = "province"
+calls = [
+  "VerificationService/VerifyCode", "VerificationService/VerifyCodes", "VerificationService/StreamVerifications",
+  "VerificationService/AssessDisplayedCode", "ConversionService/ConvertCode", "StatusService/WatchCodes",
+]
+purposes = ["TRANSPORT_ARRIVAL", "MEDICAL_CARE"]
+divisions = ["330100"]
+profiles = ["PROVINCE"]
+calls_per_s = 100000
+codes_per_s = 100000
+
+[[caller]]
 domain = "zj.example"
 kind = "hub"
 class = "clinic"
@@ -108,6 +141,17 @@ calls_per_s = 100000
 """
 
 
+NAME, BORN, IDENTIFIER, MAKER, CENTRE = (
+    "Canarywang",
+    "1951-11-03",
+    "URN:UVCI:01:XA:CANARY#7",
+    "CANARYMAKER",
+    "CANARYCENTRE",
+)
+SEALED: dict[str, Any] = {"ci": IDENTIFIER, "is": "CANARYOFFICE", "ma": MAKER, "mp": "EU/1/20/1528", "dt": "2021-05-18"}
+CANARIES = (NAME, NAME.upper(), BORN, IDENTIFIER, MAKER, CENTRE, "CANARYOFFICE")
+"""What no answer may hold, whoever asks."""
+
 Connect = Callable[..., Any]
 
 
@@ -123,22 +167,40 @@ class CallersSite:
         at = time.time()
         self.site = StatusSite(self.folder)
         self.servers = DevAuthority("servers", at)
-        self.authorities = {domain: DevAuthority(domain, at) for domain in ("zj.example", "gz.example")}
+        self.authorities = {domain: DevAuthority(domain, at) for domain in DOMAINS}
         for domain, authority in self.authorities.items():
             (self.folder / f"{domain}.pem").write_bytes(authority.certificate)
         for caller, (domain, uri) in NAMES.items():
             self.callers[caller] = self.authorities[domain].issue_caller(PLAIN, uri, at)
+        self._trust_a_country()
         self.serve_as("first")
         self.registry = self.folder / "callers.toml"
         self.registry.write_text(REGISTRY)
         config = self.site.config
         text = config.read_text().replace("insecure_plaintext_on_loopback = true", TLS)
         text = text.replace("{ insecure_everyone_may_ask = true }", CALLERS)
+        text = text.replace('disclosure = { max_profile = "STAFF" }', DISCLOSURE)
         config.write_text(
             text.replace(
                 "checkpoint_s = 0.5", f'checkpoint_s = 0.5\nhttp_listen = "127.0.0.1:0"\nenrolled = ["{ENROLLED}"]'
             )
         )
+
+    def _trust_a_country(self) -> None:
+        """Put a country on the trust list that issues vaccination, test and recovery certificates."""
+        self.country = make_key(Algorithm.ED25519, "xa-1")
+        document = json.loads(self.site.trust.read_text())
+        document["issuers"].append(
+            {"issuer": "XA", "name": "Country", "formats": ["hcert"], "keys": [listed_key(self.country)]}
+        )
+        self.site.trust.write_text(json.dumps(document))
+
+    def certificate(self) -> bytes:
+        """Return a certificate that holds every clinical item, and everything of its holder."""
+        issuer = HcertIssuer(self.country.sign, self.country.key_id, Algorithm.ED25519)
+        holder = {**vaccination(**SEALED), "nam": {"fn": NAME, "fnt": NAME.upper()}, "dob": BORN}
+        holder |= {"t": lab_result(nm=MAKER, tc=CENTRE, ci=IDENTIFIER)["t"], "r": recovery(ci=IDENTIFIER)["r"]}
+        return issuer.issue(holder, issued=time.time() - 60, expires=time.time() + 3_600)
 
     def serve_as(self, name: str) -> None:
         """Write another certificate of the server's, with this common name."""
@@ -160,7 +222,13 @@ class CallersSite:
 
 
 TLS = """tls = { certificate_file = "server.pem", key_file = "server.key.pem", client_ca_file = "zj.example.pem" }"""
-CALLERS = '{ registry = "callers.toml", roots = { "zj.example" = "zj.example.pem", "gz.example" = "gz.example.pem" } }'
+DOMAINS = ("zj.example", "gz.example", "sc.example")
+ROOTS = ", ".join(f'"{domain}" = "{domain}.pem"' for domain in DOMAINS)
+CALLERS = f'{{ registry = "callers.toml", roots = {{ {ROOTS} }} }}'
+
+
+DISCLOSURE = """disclosure = { max_profile = "PROVINCE", clinic = true }
+handles = { folder = "handles" }"""
 
 
 @dataclass

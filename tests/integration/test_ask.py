@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -57,11 +58,31 @@ async def test_staff_see_the_issuer_and_a_receipt_can_be_had(gateway: tuple[App,
     assert digest == code_digest(green.code, salt)
 
 
+async def test_a_province_sees_a_handle_and_a_clinic_what_became_of_her_item(gateway: tuple[App, Sample]) -> None:
+    app, green = gateway
+    said = await ask(app, "--division", "330000", "--province", green.code.decode())
+    lines = said.output.splitlines()
+    assert (said.exit_code, lines[0]) == (0, "PASS")
+    assert "https://guizhou.code.example" in lines[2]
+    assert re.fullmatch(r"  handle [A-Za-z0-9_-]{22}, rules \S+", lines[3])
+    clinic = ("--clinic", "latest_test", "--basis", "separate_consent", "--purpose", "medical_care")
+    said = await ask(app, "--division", "330000", *clinic, green.code.decode())
+    assert said.output.splitlines()[2:] == [
+        "  item: CLINICAL_ITEM_LATEST_TEST",
+        "  state: CLINICAL_ITEM_STATE_NOT_IN_CODE",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
         (["--division", "33", "code"], 3),
         (["--purpose", "curiosity", "code"], 2),
+        (["--staff", "--province", "code"], 2),
+        (["--clinic", "latest_test", "code"], 2),
+        (["--basis", "separate_consent", "code"], 2),
+        (["--clinic", "name", "--basis", "separate_consent", "code"], 2),
+        (["--clinic", "recovery", "--basis", "statutory_duty", "code"], 3),
     ],
 )
 async def test_a_refused_question_tells_why(gateway: tuple[App, Sample], arguments: list[str], status: int) -> None:

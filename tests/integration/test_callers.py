@@ -1,14 +1,16 @@
 """Who may ask what, over its full product: each caller x RPC x purpose x division x profile, with real certificates.
 
-What is expected is written down here once more, as a table of its own; what is told is read off the wire field by
-field, not with the code that wrote it.
+CLINIC counts once for each item. What is expected is written down here once more, as a table of its own; what is told
+is read off the wire field by field, not with the code that wrote it, the claims of receipts included.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import threading
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -30,7 +32,7 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.rpc.methods import METHODS
 from gateway.values import Purpose
 from keys.dev_certificates import DevAuthority
-from tests.integration.callers_site import NAMES, CallersSite, running
+from tests.integration.callers_site import CANARIES, NAMES, CallersSite, running
 from tests.integration.grpc_edge import told
 
 PREFIX = "/healthcode.interop.v1."
@@ -49,7 +51,11 @@ WITH_TERMS = (VERIFY, BATCH, STREAM, SHOWN, CONVERT, WATCH)
 WITH_PURPOSE = (JOURNEY, PLACE, PLACES)
 WITH_NOTHING = (PUBLISH, LISTS, SNAPSHOT, CHANGES)
 
-UNSET, GATE, STAFF = 0, 1, 2
+UNSET, GATE, STAFF, PROVINCE = 0, 1, 2, 3
+CLINIC = 4
+VACCINATION, TEST, RECOVERY = CLINIC, CLINIC + 10, CLINIC + 20
+"""CLINIC with the first, the second, the third item, so that a case is a row of numbers."""
+PROFILES = (UNSET, GATE, STAFF, PROVINCE, VACCINATION, TEST, RECOVERY)
 HANGZHOU, BEIJING, NOWHERE = "330100", "110000", ""
 ALL = frozenset(int(purpose) for purpose in Purpose)
 
@@ -73,6 +79,18 @@ MAY: dict[str, May | None] = {
         frozenset({HANGZHOU}),
         frozenset({UNSET, GATE, STAFF}),
     ),
+    "fever": May(
+        frozenset({VERIFY, BATCH, STREAM, SHOWN, CONVERT, WATCH}),
+        frozenset({3, 6}),
+        frozenset({HANGZHOU}),
+        frozenset({TEST, RECOVERY}),
+    ),
+    "province": May(
+        frozenset({VERIFY, BATCH, STREAM, SHOWN, CONVERT, WATCH}),
+        frozenset({2, 6}),
+        frozenset({HANGZHOU}),
+        frozenset({PROVINCE}),
+    ),
     "clinic": May(
         frozenset({VERIFY, SHOWN}), frozenset({6}), frozenset({HANGZHOU, BEIJING, NOWHERE}), frozenset({STAFF})
     ),
@@ -90,7 +108,7 @@ MAY: dict[str, May | None] = {
 
 Case = tuple[str, int, str, int]
 CASES: tuple[Case, ...] = (
-    *product(WITH_TERMS, sorted(ALL), (HANGZHOU, BEIJING, NOWHERE), (UNSET, GATE, STAFF)),
+    *product(WITH_TERMS, sorted(ALL), (HANGZHOU, BEIJING, NOWHERE), PROFILES),
     *((method, purpose, NOWHERE, UNSET) for method, purpose in product(WITH_PURPOSE, sorted(ALL))),
     *((method, 0, NOWHERE, UNSET) for method in WITH_NOTHING),
 )
@@ -112,21 +130,30 @@ def expected(caller: str, case: Case) -> str:
         return ""
     if division not in may.divisions:
         return "DIVISION_NOT_ALLOWED"
+    if profile % 10 == CLINIC:
+        # One code, scanned, for medical care; and who has the profile does not have every item.
+        if not any(one % 10 == CLINIC for one in may.profiles) or method != VERIFY or purpose != 6:
+            return "PROFILE_NOT_ALLOWED"
+        return "" if profile in may.profiles else "ITEM_NOT_ALLOWED"
     return "" if profile in may.profiles else "PROFILE_NOT_ALLOWED"
 
 
-def question(case: Case, code: bytes) -> bytes:
+def question(case: Case, code: bytes, *, receipt: bool = False) -> bytes:
     """Return the request of a case, encoded."""
     method, purpose, division, profile = case
-    context: Any = {"purpose": purpose, "receiving_division": division, "disclosure_profile": profile}
+    context: Any = {"purpose": purpose, "receiving_division": division, "disclosure_profile": profile % 10}
+    if profile % 10 == CLINIC:
+        context |= {"clinical_item": profile // 10 + 1, "lawful_basis": 1}
     terms = pb.VerificationContext(**context)
     item = pb.CodeItem(code=code)
     asked: dict[str, Any] = {
-        VERIFY: pb.VerifyCodeRequest(context=terms, code=code),
-        BATCH: pb.VerifyCodesRequest(context=terms, items=[item, item]),
-        STREAM: pb.StreamVerificationsRequest(context=terms, item=item),
-        SHOWN: pb.AssessDisplayedCodeRequest(context=terms, issuing_division="520000", displayed="green"),
-        CONVERT: conversion_pb.ConvertCodeRequest(context=terms, code=code),
+        VERIFY: pb.VerifyCodeRequest(context=terms, code=code, receipt_requested=receipt),
+        BATCH: pb.VerifyCodesRequest(context=terms, items=[item, item], receipts_requested=receipt),
+        STREAM: pb.StreamVerificationsRequest(context=terms, item=item, receipt_requested=receipt),
+        SHOWN: pb.AssessDisplayedCodeRequest(
+            context=terms, issuing_division="520000", displayed="green", receipt_requested=receipt
+        ),
+        CONVERT: conversion_pb.ConvertCodeRequest(context=terms, code=code, receipt_requested=receipt),
         WATCH: status_pb.WatchCodesRequest(context=terms, codes=[{"handle": b"1", "code": code}]),
         JOURNEY: journeys_pb.CheckJourneyRequest(purpose=purpose, travel_date="2026-01-02", mode=1, number="G1"),  # type: ignore[arg-type]
         PLACE: places_pb.AssessPlaceRequest(purpose=purpose, division="330100"),  # type: ignore[arg-type]
@@ -211,34 +238,82 @@ def verdicts(method: str, raw: bytes) -> list[bytes]:
         codes = [one for number, one in fields(raw) if number == 3]
         return [one for code in codes for number, one in fields(code) if number == 2]
     found = list(fields(raw))
-    assert {number for number, _ in found} <= ({1, 2} if method == CONVERT else {1})
+    # Of a batch 2 is the root over its receipts.
+    assert {number for number, _ in found} <= ({1, 2} if method in (BATCH, CONVERT) else {1})
     return [one for number, one in found if number == 1]
 
 
 CORE = {1, 2, 3, 4}
-OF_STAFF = set(range(1, 13))
+OF_STAFF = set(range(1, 13)) - {9}
+OF_PROVINCE = {1, 2, 3, 4}
+OF_ENTRY = {3: {1, 2, 3, 4, 5}, 4: {1, 2, 3, 4}, 5: {1, 2, 3}}
+"""Vaccination, test, recovery: the fields of an item."""
+DISCLOSED = {UNSET: 2, GATE: 2, STAFF: 3, PROVINCE: 7, CLINIC: 8}
+"""Profile -> the one field of a verdict that is its own."""
+RECEIPT, SALT, PROOF = 4, 5, 6
+
+CLAIMS_OF_ALL = {
+    *("iss", "aud", "iat", "exp", "jti", "purpose", "measure", "reasons", "code_digest", "trust"),
+}
+CLAIMS_OF_STAFF = {
+    *("state", "format", "issuer", "issuer_division", "assurance", "observed_time", "valid_until_time"),
+    *("reason_class", "origin_division"),
+}
+CLAIMS = {STAFF: CLAIMS_OF_STAFF, PROVINCE: CLAIMS_OF_STAFF | {"rule_version"}}
 
 
-def check_fields(verdict: bytes, profile: int) -> None:
-    """Fail if a verdict has a field that its profile does not have: by number, known to this schema or not."""
+def check_fields(verdict: bytes, profile: int) -> set[str]:
+    """Fail if a verdict has a field that its profile does not have: by number, known to this schema or not.
+
+    Return the handle in it, or the item, if there is one.
+    """
     found = list(fields(verdict))
-    disclosed = 3 if profile == STAFF else 2
-    assert {number for number, _ in found} == {1, disclosed}
+    disclosed = DISCLOSED[profile % 10]
+    assert {number for number, _ in found} - {RECEIPT, SALT, PROOF} == {1, disclosed}
+    told: set[str] = set()
     for number, body in found:
-        inside = {one for one, _ in fields(body)}
-        assert inside <= (CORE if number == 1 else OF_STAFF if number == 3 else set())
+        inside = dict(fields(body)) if number in (1, disclosed, PROOF) else {}
+        if number == 1:
+            assert set(inside) <= CORE
+        elif number == RECEIPT:
+            check_claims(body.split(b".")[1], profile)
+        elif number == PROOF:
+            check_claims(urlsafe_b64encode(inside[1]), profile)
+        elif number == SALT:
+            assert len(body) == 32
+        elif profile == STAFF:
+            assert set(inside) <= OF_STAFF
+        elif profile == PROVINCE:
+            assert set(inside) <= OF_PROVINCE
+            assert {one for one, _ in fields(inside[1])} <= OF_STAFF
+            told |= {inside[2].decode()} if 2 in inside else set()
+        elif profile % 10 == CLINIC:
+            own = profile // 10 + 3
+            assert {1, 2} <= set(inside) <= {1, 2, own}
+            if own in inside:
+                assert {one for one, _ in fields(inside[own])} <= OF_ENTRY[own]
+                told.add(inside[own].hex())
+        else:
+            assert inside == {}
+    return told
+
+
+def check_claims(payload: bytes, profile: int) -> None:
+    """Fail if a receipt claims more than its profile discloses, or holds a handle."""
+    claims = json.loads(urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+    assert set(claims) <= CLAIMS_OF_ALL | CLAIMS.get(profile, set()), claims
 
 
 def test_every_call_is_in_the_table() -> None:
     assert {*WITH_TERMS, *WITH_PURPOSE, *WITH_NOTHING} == {name for name, row in METHODS.items() if row.identity}
     assert set(MAY) == set(NAMES)
-    assert len(CASES) == 6 * 7 * 3 * 3 + 3 * 7 + 4
+    assert len(CASES) == 6 * 7 * 3 * 7 + 3 * 7 + 4
 
 
 async def test_nobody_is_told_more_than_she_was_granted(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
-        code = gateway.site.site.code("green")
         seen = dict[str, int]()
+        told_to = dict[tuple[str, int, bool], set[str]]()
 
         def all_of(caller: str) -> None:
             ports = (gateway.app.grpc_port, gateway.app.status_port)
@@ -246,7 +321,10 @@ async def test_nobody_is_told_more_than_she_was_granted(tmp_path: Path) -> None:
             for case in CASES:
                 method, profile = case[0], case[3]
                 channel = channels["StatusService" in method]
-                reason, answers = ask_at_once(channel, method, question(case, code))
+                # A certificate with everything about its holder wherever it is about medical care.
+                clinical = case[1] == 6
+                code = certificate if clinical else green
+                reason, answers = ask_at_once(channel, method, question(case, code, receipt=True))
                 wanted = expected(caller, case)
                 seen[wanted] = seen.get(wanted, 0) + 1
                 if wanted:
@@ -256,19 +334,39 @@ async def test_nobody_is_told_more_than_she_was_granted(tmp_path: Path) -> None:
                 may_end = {PUBLISH: "BATCH_MALFORMED", SNAPSHOT: "BATCH_UNKNOWN_LIST", WATCH: "WATCH_TOO_MANY"}
                 assert reason in ("", may_end.get(method)), (caller, case)
                 for answer in answers if method in WITH_TERMS else ():
+                    assert not any(canary.encode() in answer for canary in CANARIES), (caller, case)
                     for verdict in verdicts(method, answer):
-                        check_fields(verdict, profile)
+                        told = check_fields(verdict, profile)
+                        receipts = {RECEIPT, PROOF} & {number for number, _ in fields(verdict)}
+                        seen["receipts"] = seen.get("receipts", 0) + len(receipts)
+                        told_to.setdefault((caller, profile, clinical), set()).update(told)
                         seen["verdicts"] = seen.get("verdicts", 0) + 1
             for channel in channels:
                 channel.close()
 
+        green, certificate = gateway.site.site.code("green"), gateway.site.certificate()
         for caller in NAMES:
             await asyncio.to_thread(all_of, caller)
-        assert seen.pop("verdicts") > 150
+        # One handle for each person, and each item where it was granted; nowhere else anything of the holder.
+        assert {key: len(told) for key, told in told_to.items() if told} == {
+            ("province", PROVINCE, False): 1,
+            ("province", PROVINCE, True): 1,
+            ("fever", TEST, True): 1,
+            ("fever", RECOVERY, True): 1,
+        }
+        handles = told_to["province", PROVINCE, False] | told_to["province", PROVINCE, True]
+        assert {len(handle) for handle in handles} == {22}
+        assert len(handles) == 2
+        numbers = gateway.numbers()
+        kept = gateway.log.getvalue() + numbers
+        assert not any(told in kept for told in (*CANARIES, *handles))
+        assert 'hcgw_clinical_items_total{basis="SEPARATE_CONSENT",item="RECOVERY",state="SHOWN"} 1.0' in numbers
+        watched = seen.pop("verdicts") - seen.pop("receipts")
+        assert 0 < watched < 50, "every verdict but those of a watch has its receipt"
         assert sum(seen.values()) == len(NAMES) * len(CASES)
         assert set(seen) == {
             *("", "NO_IDENTITY", "CALL_NOT_ALLOWED", "PURPOSE_NOT_ALLOWED", "DIVISION_NOT_ALLOWED"),
-            "PROFILE_NOT_ALLOWED",
+            *("PROFILE_NOT_ALLOWED", "ITEM_NOT_ALLOWED"),
         }
 
 
@@ -412,7 +510,7 @@ async def test_a_grant_that_is_taken_away_ends_streams_and_a_broken_registry_cha
             for ended in (stream, follower):
                 assert await end_of(ended) == "CALL_NOT_ALLOWED"
         loaded = gateway.events("callers_loaded")
-        assert [(one["callers"], one["domains"], one["everyone"]) for one in loaded] == [(6, 2, False)] * 2
+        assert [(one["callers"], one["domains"], one["everyone"]) for one in loaded] == [(8, 3, False)] * 2
 
 
 async def test_plain_lists_go_by_the_same_identities(tmp_path: Path) -> None:

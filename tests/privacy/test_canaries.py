@@ -225,7 +225,14 @@ class Talkative:
     """A pipeline that dies with what it was given in its exception, chained and noted."""
 
     def verify(
-        self, code: bytes, *, at: Instant, division: object, way: object = None, purpose: object = None
+        self,
+        code: bytes,
+        *,
+        at: Instant,
+        division: object,
+        way: object = None,
+        purpose: object = None,
+        item: object = None,
     ) -> NoReturn:
         try:
             raise KeyError(code.decode())

@@ -3,8 +3,8 @@
 The test. Two colluding callers saw the same 10,000 people in the same order, which is more than they could know. Each
 attack gives a number that is the larger the better it tells true pairs from others. The same attack is made 199 times
 on pairs that are wrong on purpose (the second list turned by a random number of places): if the true pairs give no
-larger number than the wrong ones do, the attack does no better than chance. p is the share of all 200 that are at least as
-large as the true one; an attack has linked if p is at most 0.01. The keys are fixed, so the outcome is too.
+larger number than the wrong ones do, the attack does no better than chance. p is the share of all 200 that are at least
+as large as the true one; an attack has linked if p is at most 0.01. The keys are fixed, so the outcome is too.
 
 - same        how many true pairs are the same text
 - beginning   how many bits true pairs have in common at their beginning, in all; `ending` likewise

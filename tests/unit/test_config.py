@@ -159,6 +159,11 @@ def test_unknown_keys_are_refused_with_their_path(file: Path, setting: str, wher
         ('callers.roots={"ZJ.example"="a.pem"}', "callers.roots.ZJ.example.[key]"),
         ('callers.roots={"zj.example"="a.pem"}', "configuration"),
         ("disclosure.max_profile=ALL", "disclosure.max_profile"),
+        ("disclosure.max_profile=CLINIC", "disclosure.max_profile"),
+        ("disclosure.max_profile=PROVINCE", "configuration"),
+        ("handles.epoch_s=3600", "handles.folder"),
+        ("handles.epoch_s=3599", "handles.epoch_s"),
+        ("handles.epoch_s=7776001", "handles.epoch_s"),
         ("receipts.signer=/etc/key.pem", "receipts.signer"),
         ("receipts.issuer=", "receipts.issuer"),
         ("log.level=loud", "log.level"),
@@ -167,6 +172,14 @@ def test_unknown_keys_are_refused_with_their_path(file: Path, setting: str, wher
 )
 def test_values_out_of_range_are_refused_with_their_path(file: Path, setting: str, where: str) -> None:
     assert where in refused(file, setting)
+
+
+def test_a_province_needs_handles_and_a_clinic_is_allowed_by_name(file: Path) -> None:
+    config = load(file, ["disclosure.max_profile=PROVINCE", "handles.folder=keys"])
+    assert config.disclosure.clinic is False
+    assert config.handles is not None
+    assert (config.handles.folder, config.handles.epoch_s) == (file.parent / "keys", 604_800)
+    assert load(file, ["disclosure.clinic=true"]).disclosure.clinic is True
 
 
 def test_plaintext_and_tls_exclude_each_other(file: Path) -> None:

@@ -32,10 +32,14 @@ class Row:
     """None: anything that pyproject.toml lists."""
 
 
-WORDS = ("gateway.values", "gateway.errors", "gateway.quick", "gateway.divisions", "gateway.changes", "keys.values")
+WORDS = (
+    *("gateway.values", "gateway.errors", "gateway.quick", "gateway.divisions", "gateway.changes", "gateway.clinical"),
+    "keys.values",
+)
 
 TABLE = {
-    "gateway.values": Row(("keys.values", "gateway.errors", "gateway.quick"), ()),
+    "gateway.values": Row(("keys.values", "gateway.clinical", "gateway.errors", "gateway.quick"), ()),
+    "gateway.clinical": Row(("keys.values",), ()),
     "gateway.quick": Row((), ()),
     "gateway.errors": Row((), ()),
     "gateway.divisions": Row(("gateway.values",), ()),
@@ -83,7 +87,7 @@ TABLE = {
     ),
     "gateway.instants": Row(WORDS, ()),
     "gateway.loopback": Row((), ()),
-    "gateway.watch": Row(WORDS),
+    "gateway.watch": Row((*WORDS, "keys.epoch_keys")),
     "gateway.config": Row(("gateway.loopback", "keys.values")),
     "gateway.rpc": Row(("gateway", "keys", "healthcode")),
     "gateway.web": Row(()),

@@ -17,7 +17,8 @@ from functools import partial
 from itertools import count
 from unittest.mock import patch
 
-from gateway.disclosure import GateDisclosure, StaffDisclosure
+from gateway.clinical import ClinicalItem, EntryState, LaboratoryTest
+from gateway.disclosure import ClinicDisclosure, GateDisclosure, ProvinceDisclosure, StaffDisclosure
 from gateway.errors import Reason
 from gateway.receipts.checking import ReceiptFault
 from gateway.receipts.receipt import RECEIPT_TYPE, Draft, ReceiptIssuer, joined
@@ -30,10 +31,12 @@ from gateway.values import (
     CodeState,
     DivisionCode,
     Format,
+    Handle,
     Instant,
     IssuerId,
     KeyId,
     Measure,
+    PairwiseHandle,
     Purpose,
 )
 from keys.jwk import thumbprint
@@ -105,10 +108,25 @@ STAFF = StaffDisclosure(
     Instant(AT - 90.5),
     90.5,
     Instant(AT + 3600),
+    None,
+    None,
+    None,
+)
+PROVINCE = ProvinceDisclosure(
+    STAFF.measure,
+    STAFF.reasons,
+    AT,
+    STAFF,
     "330000-1",
-    None,
-    None,
-    None,
+    PairwiseHandle(Handle("A-handle-is-not-in-it."), Instant(AT + 86_400)),
+)
+CLINIC = ClinicDisclosure(
+    STAFF.measure,
+    STAFF.reasons,
+    AT,
+    ClinicalItem.LATEST_TEST,
+    EntryState.SHOWN,
+    LaboratoryTest("2020-09-12"),
 )
 GATE = GateDisclosure(Measure.DENY, (Reason.STATE_RED,), AT)
 
@@ -155,7 +173,7 @@ def _told(name: str, text: str, salt: bytes, code: bytes | None) -> Members:
 
 def _alone(kind: str, signer: PublicSigner) -> Iterator[Members]:
     issuer = ReceiptIssuer(GATEWAY, signer, ENDS - int(AT), TRUST)
-    for profile, said in (("STAFF", STAFF), ("GATE", GATE)):
+    for profile, said in (("STAFF", STAFF), ("GATE", GATE), ("PROVINCE", PROVINCE), ("CLINIC", CLINIC)):
         given = issuer.issue(said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODES[0])
         yield _told(f"alone, {kind}, {profile}", given.text, given.salt, CODES[0])
 

@@ -19,6 +19,19 @@ profiles = ["GATE"]
 calls_per_s = 10
 codes_per_s = 20
 """
+CLINIC = """
+[[caller]]
+domain = "zj.example"
+kind = "hub"
+class = "clinic"
+calls = ["VerificationService/VerifyCode"]
+purposes = ["MEDICAL_CARE"]
+divisions = ["330000"]
+profiles = ["GATE", "CLINIC"]
+clinical_items = ["LATEST_TEST", "LATEST_VACCINATION"]
+calls_per_s = 10
+codes_per_s = 20
+"""
 RELAY = """
 [[caller]]
 name = "spiffe://gz.example/gateway/520000/main"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.callers import registry as module
 from gateway.callers.meter import Meters
 from gateway.callers.registry import CallerRegistry
 from gateway.callers.rights import EVERYTHING, NOTHING, Divisions, Rights, authorise, up_to
+from gateway.clinical import ClinicalItem
 from gateway.errors import CallerRefused, RefusalReason
 from gateway.rpc.methods import READS_OF_LISTS
 from gateway.values import Caller, CallerId, CallerKind, Profile, Purpose
@@ -106,12 +108,61 @@ RIGHTS = Rights(
 )
 
 
-def refusal(purpose: int, profile: int | None, division: str | None, rights: Rights = RIGHTS) -> RefusalReason | None:
+def refusal(
+    purpose: int, profile: int | None, division: str | None, rights: Rights = RIGHTS, item: int | None = None
+) -> RefusalReason | None:
     try:
-        authorise(rights, purpose, profile, division)
+        authorise(rights, purpose, profile, division, item)
     except CallerRefused as refused:
         return refused.reason
     return None
+
+
+@pytest.mark.parametrize(
+    ("most", "profiles"),
+    [
+        (Profile.GATE, {Profile.GATE}),
+        (Profile.STAFF, {Profile.GATE, Profile.STAFF}),
+        (Profile.PROVINCE, {Profile.GATE, Profile.STAFF, Profile.PROVINCE}),
+        (Profile.CLINIC, {Profile.GATE, Profile.CLINIC}),
+    ],
+)
+def test_a_profile_implies_those_that_tell_nothing_more_and_none_implies_a_clinics(
+    most: Profile, profiles: set[Profile]
+) -> None:
+    assert up_to(most) == profiles
+
+
+CLINIC = Rights(
+    frozenset({Profile.CLINIC}),
+    frozenset({Purpose.MEDICAL_CARE, Purpose.VENUE_ENTRY}),
+    clinical_items=frozenset({ClinicalItem.LATEST_TEST}),
+)
+
+
+@pytest.mark.parametrize(
+    ("rights", "purpose", "item", "reason"),
+    [
+        (CLINIC, 6, 2, None),
+        (CLINIC, 6, 1, RefusalReason.ITEM_NOT_ALLOWED),
+        (CLINIC, 6, 3, RefusalReason.ITEM_NOT_ALLOWED),
+        # left to the schema: no item, one that is not known
+        (CLINIC, 6, 0, None),
+        (CLINIC, 6, 99, None),
+        (CLINIC, 6, -1, None),
+        # a call that gives none, another purpose
+        (CLINIC, 6, None, RefusalReason.PROFILE_NOT_ALLOWED),
+        (CLINIC, 3, 2, RefusalReason.PROFILE_NOT_ALLOWED),
+        (replace(CLINIC, profiles=up_to(Profile.PROVINCE)), 6, 2, RefusalReason.PROFILE_NOT_ALLOWED),
+        (replace(CLINIC, clinical_items=frozenset()), 6, 2, RefusalReason.ITEM_NOT_ALLOWED),
+        (EVERYTHING, 6, 3, None),
+        (EVERYTHING, 3, 3, RefusalReason.PROFILE_NOT_ALLOWED),
+    ],
+)
+def test_a_clinic_has_one_item_for_medical_care_in_calls_that_give_one(
+    rights: Rights, purpose: int, item: int | None, reason: RefusalReason | None
+) -> None:
+    assert refusal(purpose, Profile.CLINIC, None, rights, item) is reason
 
 
 def test_the_first_thing_that_is_not_hers_is_what_she_is_told_of() -> None:

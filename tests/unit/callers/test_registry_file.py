@@ -13,11 +13,12 @@ from gateway.callers.identity import CheckpointClass, Kind
 from gateway.callers.meter import Limits
 from gateway.callers.registry import Who
 from gateway.callers.registry_file import MAX_FILE_BYTES, RegistryInvalid, parse_registry, read_registry
+from gateway.clinical import ClinicalItem
 from gateway.config import load
 from gateway.rpc.methods import METHODS, known_calls
 from gateway.values import DivisionCode, Profile, Purpose
 
-from .registries import HUB, LOOPBACK, PLAIN, RELAY, VERSION, registry
+from .registries import CLINIC, HUB, LOOPBACK, PLAIN, RELAY, VERSION, registry
 
 
 def test_rows_are_read() -> None:
@@ -35,6 +36,13 @@ def test_rows_are_read() -> None:
     assert loopback.who == Who("dev-loopback", None)
     assert [row.place for row in (hub, relay, plain, loopback)] == [1, 2, 3, 4]
     assert registry(HUB.replace('["330000", "US"]', '["*"]')).rows[0].divisions is None
+
+
+def test_a_clinic_is_granted_its_items_by_name() -> None:
+    (row,) = registry(CLINIC).rows
+    assert row.profiles == {Profile.GATE, Profile.CLINIC}
+    assert row.clinical_items == {ClinicalItem.LATEST_TEST, ClinicalItem.LATEST_VACCINATION}
+    assert row.rights().clinical_items == row.clinical_items
 
 
 def test_what_can_be_granted_is_every_call_that_demands_an_identity() -> None:
@@ -80,6 +88,31 @@ FAULTS = {
     "no profile": (hub('profiles = ["GATE"]\n', ""), "caller[0].profiles", 3),
     "an unknown profile": (hub('"GATE"', '"ALL"'), "caller[0].profiles", 11),
     "profiles in vain": (VERSION + PLAIN + 'profiles = ["GATE"]', "caller[0].profiles", 9),
+    "a clinic without items": (
+        VERSION + CLINIC.replace('clinical_items = ["LATEST_TEST", "LATEST_VACCINATION"]\n', ""),
+        "caller[0].clinical_items",
+        3,
+    ),
+    "a clinic with an unknown item": (
+        VERSION + CLINIC.replace('"LATEST_TEST", ', '"NAME", '),
+        "caller[0].clinical_items",
+        11,
+    ),
+    "items in vain": (
+        hub('profiles = ["GATE"]', 'profiles = ["GATE"]\nclinical_items = ["LATEST_TEST"]'),
+        "caller[0].clinical_items",
+        12,
+    ),
+    "a clinic for another purpose": (
+        VERSION + CLINIC.replace('"MEDICAL_CARE"', '"VENUE_ENTRY"'),
+        "caller[0].profiles",
+        10,
+    ),
+    "a clinic that verifies batches only": (
+        VERSION + CLINIC.replace("VerifyCode", "VerifyCodes"),
+        "caller[0].profiles",
+        10,
+    ),
     "no rate": (hub("calls_per_s = 10\n", ""), "caller[0].calls_per_s", 3),
     "a rate of none": (hub("calls_per_s = 10", "calls_per_s = 0"), "caller[0].calls_per_s", 12),
     "a rate of yes": (hub("calls_per_s = 10", "calls_per_s = true"), "caller[0].calls_per_s", 12),

@@ -62,7 +62,7 @@ def test_a_registry_is_checked_as_the_gateway_reads_it(tmp_path: Path) -> None:
     registry = tmp_path / "certs" / "callers.toml"
     status, out, _ = run(app, "check", registry)
     assert status == 0
-    assert "version dev, 2 callers by name, 3 by description" in out
+    assert "version dev, 2 callers by name, 4 by description" in out
     assert run(app, "check", registry, "--domain", "zj.example", "--domain", "gz.example")[0] == 0
     status, _, err = run(app, "check", registry, "--domain", "zj.example")
     assert status == 2

@@ -18,7 +18,7 @@ from gateway.handles.observer import Unobserved
 from gateway.handles.pairwise import handle_for, scope_of
 from gateway.handles.upkeep import Upkeep
 from gateway.values import Caller, CallerId, CallerKind, CodeMarks, Instant, IssuerId
-from keys.epoch_keys import EpochFolder, EpochKey, EpochKeyUnavailable, KeyFault
+from keys.epoch_keys import EpochFolder, EpochKey, EpochKeyUnavailable, KeyFault, WhichKey
 from keys.hmac_sha256 import HmacSha256
 from tests.unit.handles.worlds import AT, EAST, GUIZHOU, NOW, WEEK, WEST, Told, handles, marks
 
@@ -90,7 +90,6 @@ def test_a_key_is_made_ahead_and_destroyed_when_its_epoch_has_ended(tmp_path: Pa
     assert told.given == 2
     one.look(NEXT)
     assert told.destroyed == [1]
-    assert not one.ready(late)
     with pytest.raises(NotReady):
         one.handle_for(EAST, marks(), late)
     assert EpochFolder(tmp_path / "h").epochs() == (NOW.next,)
@@ -102,12 +101,12 @@ def test_a_clock_that_is_set_back_gets_no_handle_until_it_is_right_again(tmp_pat
     one.look(NEXT)
     assert told.destroyed == [1]
     one.look(AT)
-    assert told.faults == [(NOW, KeyFault.DESTROYED)]
+    assert told.faults == [(WhichKey.CURRENT, KeyFault.DESTROYED)]
     assert told.held[-1] == (None, False, False)
-    assert not one.ready(AT)
-    assert not handles(tmp_path / "h", at=AT).ready(AT)
+    assert not one.ready
+    assert not handles(tmp_path / "h", at=AT).ready
     one.look(NEXT)
-    assert one.ready(NEXT)
+    assert one.ready
 
 
 def test_a_destroyed_key_is_used_no_more_after_the_next_look_and_its_handles_are_gone(tmp_path: Path) -> None:
@@ -116,8 +115,8 @@ def test_a_destroyed_key_is_used_no_more_after_the_next_look_and_its_handles_are
     given = one.handle_for(EAST, marks(), AT)
     EpochFolder(tmp_path / "h").destroy([NOW])
     one.look(AT)
-    assert not one.ready(AT)
-    assert told.faults == [(NOW, KeyFault.DESTROYED)]
+    assert not one.ready
+    assert told.faults == [(WhichKey.CURRENT, KeyFault.DESTROYED)]
     # Even with the folder emptied by hand: another key, another handle.
     shutil.rmtree(tmp_path / "h")
     again = handles(tmp_path / "h")
@@ -130,20 +129,20 @@ def test_a_folder_that_is_away_for_a_while_takes_no_key_away(tmp_path: Path) -> 
     given = one.handle_for(EAST, marks(), AT)
     (tmp_path / "h").rename(tmp_path / "away")
     one.look(AT)
-    assert told.faults == [(NOW, KeyFault.UNUSABLE), (None, KeyFault.UNUSABLE)]
+    assert told.faults == [(WhichKey.CURRENT, KeyFault.UNUSABLE), (WhichKey.ENDED, KeyFault.UNUSABLE)]
     assert one.handle_for(EAST, marks(), AT) == given
     # It is no longer the key of now, so it is none.
     one.look(NEXT)
-    assert not one.ready(NEXT)
+    assert not one.ready
 
 
 def test_where_no_keys_are_made_they_come_from_elsewhere(tmp_path: Path) -> None:
     told = Told()
     one = handles(tmp_path / "h", told, makes_keys=False)
-    assert told.faults == [(NOW, KeyFault.MISSING)]
+    assert told.faults == [(WhichKey.CURRENT, KeyFault.MISSING)]
     EpochFolder(tmp_path / "h").key(NOW, make=True)
     one.look(AT)
-    assert one.ready(AT)
+    assert one.ready
     assert told.made == []
 
 
@@ -157,11 +156,10 @@ def test_a_folder_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
 async def test_looks_go_on_until_they_are_stopped(tmp_path: Path) -> None:
     told = Told()
     one = handles(tmp_path / "h", told)
-    times = [AT, NEXT]
-    upkeep = Upkeep(one, lambda: times[-1], every_s=0.001)
+    upkeep = Upkeep(one, lambda: NEXT, told, every_s=0.001)
     upkeep.start()
     async with asyncio.timeout(60):
-        while not one.ready(NEXT):  # noqa: ASYNC110 nobody tells of a look
+        while told.held[-1][0] != NOW.next:  # noqa: ASYNC110 nobody tells of a look
             await asyncio.sleep(0.001)
     await upkeep.stop()
     looks = len(told.held)
@@ -170,12 +168,26 @@ async def test_looks_go_on_until_they_are_stopped(tmp_path: Path) -> None:
     await upkeep.stop()
 
 
+async def test_a_look_that_fails_is_told_and_is_not_the_last(tmp_path: Path) -> None:
+    told = Told()
+    one = handles(tmp_path / "h", told)
+    times = iter([Instant(float("nan")), Instant(float("nan"))])
+    upkeep = Upkeep(one, lambda: next(times, NEXT), told, every_s=0.001)
+    upkeep.start()
+    async with asyncio.timeout(60):
+        while told.held[-1][0] != NOW.next:  # noqa: ASYNC110 nobody tells of a look
+            await asyncio.sleep(0.001)
+    await upkeep.stop()
+    assert [type(failure) for failure in told.failures] == [ValueError, ValueError]
+
+
 def test_nobody_needs_to_watch(tmp_path: Path) -> None:
     one, nobody = handles(tmp_path / "h"), Unobserved()
     assert one.handle_for(EAST, marks(), AT)
     nobody.key_made(NOW)
     nobody.keys_destroyed(1)
     nobody.keys_held(NOW, next_is_due=False, next_is_held=False)
-    nobody.key_unavailable(None, KeyFault.UNUSABLE, "why")
+    nobody.key_unavailable(WhichKey.ENDED, KeyFault.UNUSABLE, "why")
+    nobody.look_failed(ValueError())
     nobody.handle_given()
     assert NOW.end - NOW.start == WEEK

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.handles.current import Handles, HandleSettings, open_handles
 from gateway.values import Caller, CallerId, CallerKind, CodeMarks, Instant, IssuerId
-from keys.epoch_keys import Epoch, EpochFolder, KeyFault, epoch_at
+from keys.epoch_keys import Epoch, EpochFolder, KeyFault, WhichKey, epoch_at
 
 WEEK = 7 * 86_400
 AT = Instant(1_700_000_000.0)
@@ -28,7 +28,8 @@ class Told:
     made: list[Epoch] = field(default_factory=list)
     destroyed: list[int] = field(default_factory=list)
     held: list[tuple[Epoch | None, bool, bool]] = field(default_factory=list)
-    faults: list[tuple[Epoch | None, KeyFault]] = field(default_factory=list)
+    faults: list[tuple[WhichKey, KeyFault]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     given: int = 0
 
     def key_made(self, epoch: Epoch) -> None:
@@ -40,9 +41,12 @@ class Told:
     def keys_held(self, current: Epoch | None, *, next_is_due: bool, next_is_held: bool) -> None:
         self.held.append((current, next_is_due, next_is_held))
 
-    def key_unavailable(self, epoch: Epoch | None, fault: KeyFault, why: str) -> None:
+    def key_unavailable(self, what: WhichKey, fault: KeyFault, why: str) -> None:
         assert why
-        self.faults.append((epoch, fault))
+        self.faults.append((what, fault))
+
+    def look_failed(self, failure: Exception) -> None:
+        self.failures.append(failure)
 
     def handle_given(self) -> None:
         self.given += 1

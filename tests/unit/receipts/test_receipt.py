@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
-from gateway.disclosure import disclose
+from gateway.clinical import ClinicalItem, ProductSystem, SealedEntry, Vaccination
+from gateway.disclosure import ClinicDisclosure, disclose
 from gateway.policy.book import SHIPPED, PolicyBook
 from gateway.receipts.receipt import LIFETIME_S, RECEIPT_TYPE, ReceiptIssuer
 from gateway.status.observe import observe
-from gateway.values import Algorithm, Caller, CallerId, CallerKind, DivisionCode, Profile, Purpose
+from gateway.values import (
+    Algorithm,
+    Caller,
+    CallerId,
+    CallerKind,
+    CodeMarks,
+    DivisionCode,
+    Handle,
+    Instant,
+    PairwiseHandle,
+    Profile,
+    Purpose,
+)
 from keys.signer import SIGNING, Signer, generate_dev_key, public_jwks
 from tests.unit.codes import AT, GUIZHOU, authentic
 from tests.unit.receipts.pyjwt_sm2 import pyjwt_claims
@@ -51,9 +65,35 @@ def test_a_gate_gets_a_receipt_of_the_core_and_nothing_more(tmp_path: Path, algo
 def test_staff_get_a_receipt_of_what_they_saw(tmp_path: Path, algorithm: Algorithm) -> None:
     _, claims = receipt_of(generate_dev_key(tmp_path / "key.pem", algorithm), Profile.STAFF, "request-1")
     shown = {"issuer", "issuer_division", "state", "format", "assurance", "observed_time", "valid_until_time"}
-    assert set(claims) == CORE | shown | {"request_id", "rule_version"}
+    assert set(claims) == CORE | shown | {"request_id"}
     assert (claims["issuer"], claims["state"], claims["request_id"]) == (GUIZHOU, "GREEN", "request-1")
     assert "code-1" not in json.dumps(claims)
+
+
+def test_a_province_gets_a_receipt_of_what_staff_see_and_the_version_without_her_handle(tmp_path: Path) -> None:
+    signer = generate_dev_key(tmp_path / "key.pem")
+    _, staff = receipt_of(signer, Profile.STAFF)
+    said = disclose(DECISION, Profile.PROVINCE, handle=PairwiseHandle(Handle("h" * 22), Instant(AT + 60)))
+    draft = ReceiptIssuer("https://gateway.example", signer).draft(
+        said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id=""
+    )
+    claims = json.loads(draft.payload)
+    assert set(claims) == set(staff) | {"rule_version"}
+    assert claims["rule_version"] == DECISION.rule_version
+    assert "h" * 22 not in draft.payload.decode()
+
+
+def test_a_clinic_gets_a_receipt_of_the_core(tmp_path: Path) -> None:
+    sealed = SealedEntry(Vaccination("2021-05-05", ProductSystem.CVX, "208"))
+    proven = replace(DECISION, clinical=sealed, marks=CodeMarks(GUIZHOU, b"somebody"))
+    said = disclose(proven, Profile.CLINIC, item=ClinicalItem.LATEST_VACCINATION)
+    assert isinstance(said, ClinicDisclosure)
+    assert said.entry == sealed.open()
+    draft = ReceiptIssuer("https://gateway.example", generate_dev_key(tmp_path / "key.pem")).draft(
+        said, caller=CALLER, purpose=Purpose.MEDICAL_CARE, request_id=""
+    )
+    assert set(json.loads(draft.payload)) == CORE
+    assert b"2021-05-05" not in draft.payload
 
 
 def test_a_receipt_is_bound_to_its_caller_and_never_twice_the_same(tmp_path: Path) -> None:

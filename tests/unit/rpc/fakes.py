@@ -16,6 +16,7 @@ from gateway.rpc.desk import VerificationDesk
 from gateway.values import (
     Assurance,
     Caller,
+    ClinicalItem,
     CodeState,
     Decision,
     DisplayedCode,
@@ -48,6 +49,7 @@ class FakePipeline:
     seen: list[tuple[bytes, Instant, DivisionCode | None]] = field(default_factory=list)
     ways: list[Way] = field(default_factory=list)
     purposes: list[Purpose | None] = field(default_factory=list)
+    items: list[ClinicalItem | None] = field(default_factory=list)
     shown: list[DisplayedCode] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[str, float]] = field(default_factory=list)
@@ -65,7 +67,9 @@ class FakePipeline:
         division: DivisionCode | None,
         way: Way = Way.VERIFY,
         purpose: Purpose | None = None,
+        item: ClinicalItem | None = None,
     ) -> Decision | OpaqueCode:
+        self.items.append(item)
         self.seen.append((code, at, division))
         self.ways.append(way)
         self.purposes.append(purpose)

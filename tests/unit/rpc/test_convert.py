@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -8,7 +9,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.disclosure import GateDisclosure, StaffDisclosure
+from gateway.clinical import (
+    Assay,
+    AssayResult,
+    ClinicalEntry,
+    ClinicalItem,
+    EntryState,
+    LaboratoryTest,
+    ProductSystem,
+    Recovery,
+    Vaccination,
+)
+from gateway.disclosure import ClinicDisclosure, GateDisclosure, ProvinceDisclosure, StaffDisclosure
 from gateway.errors import Reason, RequestInvalid
 from gateway.rpc.convert import division_of, fill_time, fill_verdict, profile_of, purpose_of, time_of
 from gateway.values import (
@@ -16,9 +28,11 @@ from gateway.values import (
     CodeState,
     DivisionCode,
     Format,
+    Handle,
     Instant,
     IssuerId,
     Measure,
+    PairwiseHandle,
     Profile,
     Purpose,
     ReasonClass,
@@ -37,13 +51,12 @@ STAFF = StaffDisclosure(
     Instant(1_599_999_999.0),
     1.123456,
     Instant(1_600_086_400.0),
-    "330000-7",
     ReasonClass.YELLOW_MEDIUM_RISK_AREA,
     "a stay in a medium-risk area",
     DivisionCode("520000"),
 )
 NOTHING_PROVEN = StaffDisclosure(
-    Measure.MANUAL, (Reason.UNRECOGNISED,), AT, CodeState.UNKNOWN, None, None, Format.UNKNOWN, *[None] * 8
+    Measure.MANUAL, (Reason.UNRECOGNISED,), AT, CodeState.UNKNOWN, None, None, Format.UNKNOWN, *[None] * 7
 )
 
 
@@ -84,12 +97,71 @@ def test_staff_is_told_each_field_and_nothing_else() -> None:
             observed_time=Timestamp(seconds=1_599_999_999),
             status_age=Duration(seconds=1, nanos=123_456_000),
             valid_until_time=Timestamp(seconds=1_600_086_400),
-            rule_version="330000-7",
             reason_class=verdict_pb2.REASON_CLASS_YELLOW_MEDIUM_RISK_AREA,
             issuer_meaning="a stay in a medium-risk area",
             origin_division="520000",
         ),
     )
+
+
+def test_a_province_is_told_what_staff_are_a_handle_and_the_version() -> None:
+    handle = PairwiseHandle(Handle("h" * 22), Instant(1_600_560_000.0))
+    verdict, staff = pb.Verdict(), pb.Verdict()
+    fill_verdict(staff, STAFF, "r-1")
+    core = (STAFF.measure, STAFF.reasons, AT)
+    fill_verdict(verdict, ProvinceDisclosure(*core, STAFF, "330000-7", handle), "r-1")
+    assert verdict == pb.Verdict(
+        core=staff.core,
+        province=pb.ProvinceDisclosure(
+            staff=staff.staff,
+            handle="h" * 22,
+            handle_until_time=Timestamp(seconds=1_600_560_000),
+            rule_version="330000-7",
+        ),
+    )
+    nobody = pb.Verdict()
+    fill_verdict(nobody, ProvinceDisclosure(*core, STAFF, None, None), "")
+    assert {field.name for field, _ in nobody.province.ListFields()} == {"staff"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            Vaccination("2021-05", ProductSystem.CVX, "208", 2, 3),
+            {"vaccination": pb.Vaccination(date="2021-05", product_system=2, product="208", dose=2, doses=3)},  # type: ignore[arg-type]
+        ),
+        (Vaccination("2021-05-01"), {"vaccination": pb.Vaccination(date="2021-05-01")}),
+        (
+            LaboratoryTest("2021-05-01", Instant(1_619_863_200.0), Assay.ANTIGEN, AssayResult.DETECTED),
+            {
+                "test": pb.LaboratoryTest(
+                    date="2021-05-01",
+                    sample_time=Timestamp(seconds=1_619_863_200),
+                    kind=verdict_pb2.TEST_KIND_ANTIGEN,
+                    result=verdict_pb2.TEST_RESULT_DETECTED,
+                )
+            },
+        ),
+        (LaboratoryTest("2021-05-01"), {"test": pb.LaboratoryTest(date="2021-05-01")}),
+        (
+            Recovery("2021-05-01", "2021-05-12", "2021-11-01"),
+            {
+                "recovery": pb.Recovery(
+                    first_positive_date="2021-05-01", valid_from_date="2021-05-12", valid_until_date="2021-11-01"
+                )
+            },
+        ),
+        (Recovery("2021-05-01"), {"recovery": pb.Recovery(first_positive_date="2021-05-01")}),
+        (None, {}),
+    ],
+)
+def test_a_clinic_is_told_one_item_and_nothing_else(entry: ClinicalEntry | None, told: dict[str, Any]) -> None:
+    verdict = pb.Verdict()
+    state = EntryState.NOT_IN_CODE if entry is None else EntryState.SHOWN
+    fill_verdict(verdict, ClinicDisclosure(Measure.PASS, (), AT, ClinicalItem.LATEST_TEST, state, entry), "")
+    assert {field.name for field, _ in verdict.ListFields()} == {"core", "clinic"}
+    assert verdict.clinic == pb.ClinicDisclosure(item=2, state=int(state), **told)  # type: ignore[arg-type]
 
 
 def test_what_is_not_known_is_absent() -> None:

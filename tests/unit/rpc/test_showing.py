@@ -14,6 +14,7 @@ from healthcode.interop.v1 import conversion_service_pb2, reason_pb2, verdict_pb
 from healthcode.interop.v1 import verification_service_pb2 as pb
 from nacl.signing import SigningKey
 
+from gateway.clinical import ClinicalItem
 from gateway.errors import Reason
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.replay.guard import Guarded, ReplayGuard
@@ -58,8 +59,9 @@ class Marking(FakePipeline):
         division: DivisionCode | None,
         way: Way = Way.VERIFY,
         purpose: Purpose | None = None,
+        item: ClinicalItem | None = None,
     ) -> Decision | OpaqueCode:
-        found = super().verify(code, at=at, division=division, way=way, purpose=purpose)
+        found = super().verify(code, at=at, division=division, way=way, purpose=purpose, item=item)
         return self.marked(found, code) if isinstance(found, Decision) else found
 
     async def ask_issuer(

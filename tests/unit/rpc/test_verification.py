@@ -107,7 +107,7 @@ async def test_rights_are_asked_of_the_caller() -> None:
         ({"purpose": 0}, "context.purpose"),
         ({"purpose": 99}, "context.purpose"),
         ({"purpose": -1}, "context.purpose"),
-        ({"purpose": 1, "disclosure_profile": 3}, "context.disclosure_profile"),
+        ({"purpose": 1, "disclosure_profile": 5}, "context.disclosure_profile"),
         ({"purpose": 1, "disclosure_profile": -2}, "context.disclosure_profile"),
     ],
 )

@@ -88,6 +88,52 @@ class DisclosureProfile(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DISCLOSURE_PROFILE_UNSPECIFIED: _ClassVar[DisclosureProfile]
     DISCLOSURE_PROFILE_GATE: _ClassVar[DisclosureProfile]
     DISCLOSURE_PROFILE_STAFF: _ClassVar[DisclosureProfile]
+    DISCLOSURE_PROFILE_PROVINCE: _ClassVar[DisclosureProfile]
+    DISCLOSURE_PROFILE_CLINIC: _ClassVar[DisclosureProfile]
+
+class ClinicalItem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLINICAL_ITEM_UNSPECIFIED: _ClassVar[ClinicalItem]
+    CLINICAL_ITEM_LATEST_VACCINATION: _ClassVar[ClinicalItem]
+    CLINICAL_ITEM_LATEST_TEST: _ClassVar[ClinicalItem]
+    CLINICAL_ITEM_RECOVERY: _ClassVar[ClinicalItem]
+
+class LawfulBasis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LAWFUL_BASIS_UNSPECIFIED: _ClassVar[LawfulBasis]
+    LAWFUL_BASIS_SEPARATE_CONSENT: _ClassVar[LawfulBasis]
+    LAWFUL_BASIS_MEDICAL_TREATMENT: _ClassVar[LawfulBasis]
+    LAWFUL_BASIS_EMERGENCY_LIFE_SAFETY: _ClassVar[LawfulBasis]
+    LAWFUL_BASIS_STATUTORY_DUTY: _ClassVar[LawfulBasis]
+
+class ClinicalItemState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLINICAL_ITEM_STATE_UNSPECIFIED: _ClassVar[ClinicalItemState]
+    CLINICAL_ITEM_STATE_SHOWN: _ClassVar[ClinicalItemState]
+    CLINICAL_ITEM_STATE_NOT_IN_CODE: _ClassVar[ClinicalItemState]
+    CLINICAL_ITEM_STATE_NOT_PROVEN: _ClassVar[ClinicalItemState]
+
+class ProductSystem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRODUCT_SYSTEM_UNSPECIFIED: _ClassVar[ProductSystem]
+    PRODUCT_SYSTEM_EU_MEDICINAL_PRODUCT: _ClassVar[ProductSystem]
+    PRODUCT_SYSTEM_CVX: _ClassVar[ProductSystem]
+    PRODUCT_SYSTEM_ICD_11: _ClassVar[ProductSystem]
+    PRODUCT_SYSTEM_SNOMED_CT: _ClassVar[ProductSystem]
+    PRODUCT_SYSTEM_ATC: _ClassVar[ProductSystem]
+
+class TestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TEST_KIND_UNSPECIFIED: _ClassVar[TestKind]
+    TEST_KIND_NUCLEIC_ACID: _ClassVar[TestKind]
+    TEST_KIND_ANTIGEN: _ClassVar[TestKind]
+    TEST_KIND_ANTIBODY: _ClassVar[TestKind]
+
+class TestResult(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TEST_RESULT_UNSPECIFIED: _ClassVar[TestResult]
+    TEST_RESULT_NOT_DETECTED: _ClassVar[TestResult]
+    TEST_RESULT_DETECTED: _ClassVar[TestResult]
 MEASURE_UNSPECIFIED: Measure
 MEASURE_PASS: Measure
 MEASURE_LIMITED: Measure
@@ -149,3 +195,31 @@ PURPOSE_SELF_CHECK: Purpose
 DISCLOSURE_PROFILE_UNSPECIFIED: DisclosureProfile
 DISCLOSURE_PROFILE_GATE: DisclosureProfile
 DISCLOSURE_PROFILE_STAFF: DisclosureProfile
+DISCLOSURE_PROFILE_PROVINCE: DisclosureProfile
+DISCLOSURE_PROFILE_CLINIC: DisclosureProfile
+CLINICAL_ITEM_UNSPECIFIED: ClinicalItem
+CLINICAL_ITEM_LATEST_VACCINATION: ClinicalItem
+CLINICAL_ITEM_LATEST_TEST: ClinicalItem
+CLINICAL_ITEM_RECOVERY: ClinicalItem
+LAWFUL_BASIS_UNSPECIFIED: LawfulBasis
+LAWFUL_BASIS_SEPARATE_CONSENT: LawfulBasis
+LAWFUL_BASIS_MEDICAL_TREATMENT: LawfulBasis
+LAWFUL_BASIS_EMERGENCY_LIFE_SAFETY: LawfulBasis
+LAWFUL_BASIS_STATUTORY_DUTY: LawfulBasis
+CLINICAL_ITEM_STATE_UNSPECIFIED: ClinicalItemState
+CLINICAL_ITEM_STATE_SHOWN: ClinicalItemState
+CLINICAL_ITEM_STATE_NOT_IN_CODE: ClinicalItemState
+CLINICAL_ITEM_STATE_NOT_PROVEN: ClinicalItemState
+PRODUCT_SYSTEM_UNSPECIFIED: ProductSystem
+PRODUCT_SYSTEM_EU_MEDICINAL_PRODUCT: ProductSystem
+PRODUCT_SYSTEM_CVX: ProductSystem
+PRODUCT_SYSTEM_ICD_11: ProductSystem
+PRODUCT_SYSTEM_SNOMED_CT: ProductSystem
+PRODUCT_SYSTEM_ATC: ProductSystem
+TEST_KIND_UNSPECIFIED: TestKind
+TEST_KIND_NUCLEIC_ACID: TestKind
+TEST_KIND_ANTIGEN: TestKind
+TEST_KIND_ANTIBODY: TestKind
+TEST_RESULT_UNSPECIFIED: TestResult
+TEST_RESULT_NOT_DETECTED: TestResult
+TEST_RESULT_DETECTED: TestResult

@@ -29,7 +29,7 @@ from healthcode.interop.v1 import reason_pb2 as healthcode_dot_interop_dot_v1_do
 from healthcode.interop.v1 import verdict_pb2 as healthcode_dot_interop_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0healthcode/interop/v1/verification_service.proto\x12\x15healthcode.interop.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"healthcode/interop/v1/reason.proto\x1a#healthcode/interop/v1/verdict.proto\"\x8f\x02\n\x13VerificationContext\x12;\n\x07purpose\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.PurposeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x12receiving_division\x18\x02 \x01(\tB\x19\xbaH\x16r\x11\x32\x0f^[1-9][0-9]{5}$\xd8\x01\x01\x12\x34\n\ncheckpoint\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12N\n\x12\x64isclosure_profile\x18\x04 \x01(\x0e\x32(.healthcode.interop.v1.DisclosureProfileB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xb4\x01\n\x0bVerdictCore\x12/\n\x07measure\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.Measure\x12.\n\x07reasons\x18\x02 \x03(\x0e\x32\x1d.healthcode.interop.v1.Reason\x12\x30\n\x0c\x64\x65\x63ided_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x10\n\x0eGateDisclosure\"\xec\x03\n\x0fStaffDisclosure\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .healthcode.interop.v1.CodeState\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x17\n\x0fissuer_division\x18\x03 \x01(\t\x12\x31\n\x06\x66ormat\x18\x04 \x01(\x0e\x32!.healthcode.interop.v1.CodeFormat\x12\x33\n\tassurance\x18\x05 \x01(\x0e\x32 .healthcode.interop.v1.Assurance\x12\x31\n\robserved_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nstatus_age\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x10valid_until_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crule_version\x18\t \x01(\t\x12\x38\n\x0creason_class\x18\n \x01(\x0e\x32\".healthcode.interop.v1.ReasonClass\x12\x16\n\x0eissuer_meaning\x18\x0b \x01(\t\x12\x17\n\x0forigin_division\x18\x0c \x01(\t\"\x9c\x02\n\x07Verdict\x12\x30\n\x04\x63ore\x18\x01 \x01(\x0b\x32\".healthcode.interop.v1.VerdictCore\x12\x35\n\x04gate\x18\x02 \x01(\x0b\x32%.healthcode.interop.v1.GateDisclosureH\x00\x12\x37\n\x05staff\x18\x03 \x01(\x0b\x32&.healthcode.interop.v1.StaffDisclosureH\x00\x12\x0f\n\x07receipt\x18\x04 \x01(\t\x12\x14\n\x0creceipt_salt\x18\x05 \x01(\x0c\x12:\n\rreceipt_proof\x18\x06 \x01(\x0b\x32#.healthcode.interop.v1.ReceiptProofB\x0c\n\ndisclosure\"<\n\x0cReceiptProof\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0c\n\x04path\x18\x03 \x01(\x0c\",\n\rReceiptBundle\x12\x0c\n\x04root\x18\x01 \x01(\t\x12\r\n\x05paths\x18\x02 \x03(\x0c\"\xc0\x01\n\x11VerifyCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\x04\x63ode\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02\x10\x01\x12\x34\n\nrequest_id\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x04 \x01(\x08\"E\n\x12VerifyCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"N\n\x08\x43odeItem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x0c\x12\x34\n\nrequest_id\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\"\xb2\x01\n\x12VerifyCodesRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x05items\x18\x02 \x03(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x04\x12\x1a\n\x12receipts_requested\x18\x03 \x01(\x08\"]\n\x13VerifyCodesResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.healthcode.interop.v1.Verdict\x12\x14\n\x0creceipt_root\x18\x02 \x01(\t\"\xab\x01\n\x1aStreamVerificationsRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContext\x12\x35\n\x04item\x18\x02 \x01(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x11receipt_requested\x18\x03 \x01(\x08\"\x86\x01\n\x1bStreamVerificationsResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\x12\x36\n\x08receipts\x18\x02 \x01(\x0b\x32$.healthcode.interop.v1.ReceiptBundle\"\xc2\x02\n\x1a\x41ssessDisplayedCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x10issuing_division\x18\x02 \x01(\tB\x16\xbaH\x13r\x11\x32\x0f^[1-9][0-9]{5}$\x12(\n\tdisplayed\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z_]{1,16}$\x12\x32\n\x0e\x64isplayed_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nrequest_id\x18\x05 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x06 \x01(\x08\"N\n\x1b\x41ssessDisplayedCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict2\xdf\x03\n\x13VerificationService\x12\x61\n\nVerifyCode\x12(.healthcode.interop.v1.VerifyCodeRequest\x1a).healthcode.interop.v1.VerifyCodeResponse\x12\x64\n\x0bVerifyCodes\x12).healthcode.interop.v1.VerifyCodesRequest\x1a*.healthcode.interop.v1.VerifyCodesResponse\x12\x80\x01\n\x13StreamVerifications\x12\x31.healthcode.interop.v1.StreamVerificationsRequest\x1a\x32.healthcode.interop.v1.StreamVerificationsResponse(\x01\x30\x01\x12|\n\x13\x41ssessDisplayedCode\x12\x31.healthcode.interop.v1.AssessDisplayedCodeRequest\x1a\x32.healthcode.interop.v1.AssessDisplayedCodeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0healthcode/interop/v1/verification_service.proto\x12\x15healthcode.interop.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"healthcode/interop/v1/reason.proto\x1a#healthcode/interop/v1/verdict.proto\"\x99\x03\n\x13VerificationContext\x12;\n\x07purpose\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.PurposeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x12receiving_division\x18\x02 \x01(\tB\x19\xbaH\x16r\x11\x32\x0f^[1-9][0-9]{5}$\xd8\x01\x01\x12\x34\n\ncheckpoint\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12N\n\x12\x64isclosure_profile\x18\x04 \x01(\x0e\x32(.healthcode.interop.v1.DisclosureProfileB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x44\n\rclinical_item\x18\x05 \x01(\x0e\x32#.healthcode.interop.v1.ClinicalItemB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x42\n\x0clawful_basis\x18\x06 \x01(\x0e\x32\".healthcode.interop.v1.LawfulBasisB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xb4\x01\n\x0bVerdictCore\x12/\n\x07measure\x18\x01 \x01(\x0e\x32\x1e.healthcode.interop.v1.Measure\x12.\n\x07reasons\x18\x02 \x03(\x0e\x32\x1d.healthcode.interop.v1.Reason\x12\x30\n\x0c\x64\x65\x63ided_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x10\n\x0eGateDisclosure\"\xea\x03\n\x0fStaffDisclosure\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .healthcode.interop.v1.CodeState\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x17\n\x0fissuer_division\x18\x03 \x01(\t\x12\x31\n\x06\x66ormat\x18\x04 \x01(\x0e\x32!.healthcode.interop.v1.CodeFormat\x12\x33\n\tassurance\x18\x05 \x01(\x0e\x32 .healthcode.interop.v1.Assurance\x12\x31\n\robserved_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\nstatus_age\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x34\n\x10valid_until_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x0creason_class\x18\n \x01(\x0e\x32\".healthcode.interop.v1.ReasonClass\x12\x16\n\x0eissuer_meaning\x18\x0b \x01(\t\x12\x17\n\x0forigin_division\x18\x0c \x01(\tJ\x04\x08\t\x10\nR\x0crule_version\"\xa8\x01\n\x12ProvinceDisclosure\x12\x35\n\x05staff\x18\x01 \x01(\x0b\x32&.healthcode.interop.v1.StaffDisclosure\x12\x0e\n\x06handle\x18\x02 \x01(\t\x12\x35\n\x11handle_until_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crule_version\x18\x04 \x01(\t\"\xae\x02\n\x10\x43linicDisclosure\x12\x31\n\x04item\x18\x01 \x01(\x0e\x32#.healthcode.interop.v1.ClinicalItem\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.healthcode.interop.v1.ClinicalItemState\x12\x39\n\x0bvaccination\x18\x03 \x01(\x0b\x32\".healthcode.interop.v1.VaccinationH\x00\x12\x35\n\x04test\x18\x04 \x01(\x0b\x32%.healthcode.interop.v1.LaboratoryTestH\x00\x12\x33\n\x08recovery\x18\x05 \x01(\x0b\x32\x1f.healthcode.interop.v1.RecoveryH\x00\x42\x07\n\x05\x65ntry\"\x87\x01\n\x0bVaccination\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12<\n\x0eproduct_system\x18\x02 \x01(\x0e\x32$.healthcode.interop.v1.ProductSystem\x12\x0f\n\x07product\x18\x03 \x01(\t\x12\x0c\n\x04\x64ose\x18\x04 \x01(\r\x12\r\n\x05\x64oses\x18\x05 \x01(\r\"\xb1\x01\n\x0eLaboratoryTest\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12/\n\x0bsample_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.healthcode.interop.v1.TestKind\x12\x31\n\x06result\x18\x04 \x01(\x0e\x32!.healthcode.interop.v1.TestResult\"Z\n\x08Recovery\x12\x1b\n\x13\x66irst_positive_date\x18\x01 \x01(\t\x12\x17\n\x0fvalid_from_date\x18\x02 \x01(\t\x12\x18\n\x10valid_until_date\x18\x03 \x01(\t\"\x96\x03\n\x07Verdict\x12\x30\n\x04\x63ore\x18\x01 \x01(\x0b\x32\".healthcode.interop.v1.VerdictCore\x12\x35\n\x04gate\x18\x02 \x01(\x0b\x32%.healthcode.interop.v1.GateDisclosureH\x00\x12\x37\n\x05staff\x18\x03 \x01(\x0b\x32&.healthcode.interop.v1.StaffDisclosureH\x00\x12=\n\x08province\x18\x07 \x01(\x0b\x32).healthcode.interop.v1.ProvinceDisclosureH\x00\x12\x39\n\x06\x63linic\x18\x08 \x01(\x0b\x32\'.healthcode.interop.v1.ClinicDisclosureH\x00\x12\x0f\n\x07receipt\x18\x04 \x01(\t\x12\x14\n\x0creceipt_salt\x18\x05 \x01(\x0c\x12:\n\rreceipt_proof\x18\x06 \x01(\x0b\x32#.healthcode.interop.v1.ReceiptProofB\x0c\n\ndisclosure\"<\n\x0cReceiptProof\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\r\x12\x0c\n\x04path\x18\x03 \x01(\x0c\",\n\rReceiptBundle\x12\x0c\n\x04root\x18\x01 \x01(\t\x12\r\n\x05paths\x18\x02 \x03(\x0c\"\xc0\x01\n\x11VerifyCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\x04\x63ode\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02\x10\x01\x12\x34\n\nrequest_id\x18\x03 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x04 \x01(\x08\"E\n\x12VerifyCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\"N\n\x08\x43odeItem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x0c\x12\x34\n\nrequest_id\x18\x02 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\"\xb2\x01\n\x12VerifyCodesRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12;\n\x05items\x18\x02 \x03(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x04\x12\x1a\n\x12receipts_requested\x18\x03 \x01(\x08\"]\n\x13VerifyCodesResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.healthcode.interop.v1.Verdict\x12\x14\n\x0creceipt_root\x18\x02 \x01(\t\"\xab\x01\n\x1aStreamVerificationsRequest\x12;\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContext\x12\x35\n\x04item\x18\x02 \x01(\x0b\x32\x1f.healthcode.interop.v1.CodeItemB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x11receipt_requested\x18\x03 \x01(\x08\"\x86\x01\n\x1bStreamVerificationsResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict\x12\x36\n\x08receipts\x18\x02 \x01(\x0b\x32$.healthcode.interop.v1.ReceiptBundle\"\xc2\x02\n\x1a\x41ssessDisplayedCodeRequest\x12\x43\n\x07\x63ontext\x18\x01 \x01(\x0b\x32*.healthcode.interop.v1.VerificationContextB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x10issuing_division\x18\x02 \x01(\tB\x16\xbaH\x13r\x11\x32\x0f^[1-9][0-9]{5}$\x12(\n\tdisplayed\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[a-z_]{1,16}$\x12\x32\n\x0e\x64isplayed_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\nrequest_id\x18\x05 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\xd8\x01\x01\x12\x19\n\x11receipt_requested\x18\x06 \x01(\x08\"N\n\x1b\x41ssessDisplayedCodeResponse\x12/\n\x07verdict\x18\x01 \x01(\x0b\x32\x1e.healthcode.interop.v1.Verdict2\xdf\x03\n\x13VerificationService\x12\x61\n\nVerifyCode\x12(.healthcode.interop.v1.VerifyCodeRequest\x1a).healthcode.interop.v1.VerifyCodeResponse\x12\x64\n\x0bVerifyCodes\x12).healthcode.interop.v1.VerifyCodesRequest\x1a*.healthcode.interop.v1.VerifyCodesResponse\x12\x80\x01\n\x13StreamVerifications\x12\x31.healthcode.interop.v1.StreamVerificationsRequest\x1a\x32.healthcode.interop.v1.StreamVerificationsResponse(\x01\x30\x01\x12|\n\x13\x41ssessDisplayedCode\x12\x31.healthcode.interop.v1.AssessDisplayedCodeRequest\x1a\x32.healthcode.interop.v1.AssessDisplayedCodeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERIFICATIONCONTEXT'].fields_by_name['checkpoint']._serialized_options = b'\272H\035r\0302\026^[A-Za-z0-9._-]{1,64}$\330\001\001'
   _globals['_VERIFICATIONCONTEXT'].fields_by_name['disclosure_profile']._loaded_options = None
   _globals['_VERIFICATIONCONTEXT'].fields_by_name['disclosure_profile']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_VERIFICATIONCONTEXT'].fields_by_name['clinical_item']._loaded_options = None
+  _globals['_VERIFICATIONCONTEXT'].fields_by_name['clinical_item']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_VERIFICATIONCONTEXT'].fields_by_name['lawful_basis']._loaded_options = None
+  _globals['_VERIFICATIONCONTEXT'].fields_by_name['lawful_basis']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_VERIFYCODEREQUEST'].fields_by_name['context']._loaded_options = None
   _globals['_VERIFYCODEREQUEST'].fields_by_name['context']._serialized_options = b'\272H\003\310\001\001'
   _globals['_VERIFYCODEREQUEST'].fields_by_name['code']._loaded_options = None
@@ -67,37 +71,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_ASSESSDISPLAYEDCODEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\035r\0302\026^[A-Za-z0-9._-]{1,64}$\330\001\001'
   _globals['_VERIFICATIONCONTEXT']._serialized_start=243
-  _globals['_VERIFICATIONCONTEXT']._serialized_end=514
-  _globals['_VERDICTCORE']._serialized_start=517
-  _globals['_VERDICTCORE']._serialized_end=697
-  _globals['_GATEDISCLOSURE']._serialized_start=699
-  _globals['_GATEDISCLOSURE']._serialized_end=715
-  _globals['_STAFFDISCLOSURE']._serialized_start=718
-  _globals['_STAFFDISCLOSURE']._serialized_end=1210
-  _globals['_VERDICT']._serialized_start=1213
-  _globals['_VERDICT']._serialized_end=1497
-  _globals['_RECEIPTPROOF']._serialized_start=1499
-  _globals['_RECEIPTPROOF']._serialized_end=1559
-  _globals['_RECEIPTBUNDLE']._serialized_start=1561
-  _globals['_RECEIPTBUNDLE']._serialized_end=1605
-  _globals['_VERIFYCODEREQUEST']._serialized_start=1608
-  _globals['_VERIFYCODEREQUEST']._serialized_end=1800
-  _globals['_VERIFYCODERESPONSE']._serialized_start=1802
-  _globals['_VERIFYCODERESPONSE']._serialized_end=1871
-  _globals['_CODEITEM']._serialized_start=1873
-  _globals['_CODEITEM']._serialized_end=1951
-  _globals['_VERIFYCODESREQUEST']._serialized_start=1954
-  _globals['_VERIFYCODESREQUEST']._serialized_end=2132
-  _globals['_VERIFYCODESRESPONSE']._serialized_start=2134
-  _globals['_VERIFYCODESRESPONSE']._serialized_end=2227
-  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_start=2230
-  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_end=2401
-  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_start=2404
-  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_end=2538
-  _globals['_ASSESSDISPLAYEDCODEREQUEST']._serialized_start=2541
-  _globals['_ASSESSDISPLAYEDCODEREQUEST']._serialized_end=2863
-  _globals['_ASSESSDISPLAYEDCODERESPONSE']._serialized_start=2865
-  _globals['_ASSESSDISPLAYEDCODERESPONSE']._serialized_end=2943
-  _globals['_VERIFICATIONSERVICE']._serialized_start=2946
-  _globals['_VERIFICATIONSERVICE']._serialized_end=3425
+  _globals['_VERIFICATIONCONTEXT']._serialized_end=652
+  _globals['_VERDICTCORE']._serialized_start=655
+  _globals['_VERDICTCORE']._serialized_end=835
+  _globals['_GATEDISCLOSURE']._serialized_start=837
+  _globals['_GATEDISCLOSURE']._serialized_end=853
+  _globals['_STAFFDISCLOSURE']._serialized_start=856
+  _globals['_STAFFDISCLOSURE']._serialized_end=1346
+  _globals['_PROVINCEDISCLOSURE']._serialized_start=1349
+  _globals['_PROVINCEDISCLOSURE']._serialized_end=1517
+  _globals['_CLINICDISCLOSURE']._serialized_start=1520
+  _globals['_CLINICDISCLOSURE']._serialized_end=1822
+  _globals['_VACCINATION']._serialized_start=1825
+  _globals['_VACCINATION']._serialized_end=1960
+  _globals['_LABORATORYTEST']._serialized_start=1963
+  _globals['_LABORATORYTEST']._serialized_end=2140
+  _globals['_RECOVERY']._serialized_start=2142
+  _globals['_RECOVERY']._serialized_end=2232
+  _globals['_VERDICT']._serialized_start=2235
+  _globals['_VERDICT']._serialized_end=2641
+  _globals['_RECEIPTPROOF']._serialized_start=2643
+  _globals['_RECEIPTPROOF']._serialized_end=2703
+  _globals['_RECEIPTBUNDLE']._serialized_start=2705
+  _globals['_RECEIPTBUNDLE']._serialized_end=2749
+  _globals['_VERIFYCODEREQUEST']._serialized_start=2752
+  _globals['_VERIFYCODEREQUEST']._serialized_end=2944
+  _globals['_VERIFYCODERESPONSE']._serialized_start=2946
+  _globals['_VERIFYCODERESPONSE']._serialized_end=3015
+  _globals['_CODEITEM']._serialized_start=3017
+  _globals['_CODEITEM']._serialized_end=3095
+  _globals['_VERIFYCODESREQUEST']._serialized_start=3098
+  _globals['_VERIFYCODESREQUEST']._serialized_end=3276
+  _globals['_VERIFYCODESRESPONSE']._serialized_start=3278
+  _globals['_VERIFYCODESRESPONSE']._serialized_end=3371
+  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_start=3374
+  _globals['_STREAMVERIFICATIONSREQUEST']._serialized_end=3545
+  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_start=3548
+  _globals['_STREAMVERIFICATIONSRESPONSE']._serialized_end=3682
+  _globals['_ASSESSDISPLAYEDCODEREQUEST']._serialized_start=3685
+  _globals['_ASSESSDISPLAYEDCODEREQUEST']._serialized_end=4007
+  _globals['_ASSESSDISPLAYEDCODERESPONSE']._serialized_start=4009
+  _globals['_ASSESSDISPLAYEDCODERESPONSE']._serialized_end=4087
+  _globals['_VERIFICATIONSERVICE']._serialized_start=4090
+  _globals['_VERIFICATIONSERVICE']._serialized_end=4569
 # @@protoc_insertion_point(module_scope)

@@ -14,16 +14,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class VerificationContext(_message.Message):
-    __slots__ = ("purpose", "receiving_division", "checkpoint", "disclosure_profile")
+    __slots__ = ("purpose", "receiving_division", "checkpoint", "disclosure_profile", "clinical_item", "lawful_basis")
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     RECEIVING_DIVISION_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     DISCLOSURE_PROFILE_FIELD_NUMBER: _ClassVar[int]
+    CLINICAL_ITEM_FIELD_NUMBER: _ClassVar[int]
+    LAWFUL_BASIS_FIELD_NUMBER: _ClassVar[int]
     purpose: _verdict_pb2.Purpose
     receiving_division: str
     checkpoint: str
     disclosure_profile: _verdict_pb2.DisclosureProfile
-    def __init__(self, purpose: _Optional[_Union[_verdict_pb2.Purpose, str]] = ..., receiving_division: _Optional[str] = ..., checkpoint: _Optional[str] = ..., disclosure_profile: _Optional[_Union[_verdict_pb2.DisclosureProfile, str]] = ...) -> None: ...
+    clinical_item: _verdict_pb2.ClinicalItem
+    lawful_basis: _verdict_pb2.LawfulBasis
+    def __init__(self, purpose: _Optional[_Union[_verdict_pb2.Purpose, str]] = ..., receiving_division: _Optional[str] = ..., checkpoint: _Optional[str] = ..., disclosure_profile: _Optional[_Union[_verdict_pb2.DisclosureProfile, str]] = ..., clinical_item: _Optional[_Union[_verdict_pb2.ClinicalItem, str]] = ..., lawful_basis: _Optional[_Union[_verdict_pb2.LawfulBasis, str]] = ...) -> None: ...
 
 class VerdictCore(_message.Message):
     __slots__ = ("measure", "reasons", "decided_time", "request_id")
@@ -42,7 +46,7 @@ class GateDisclosure(_message.Message):
     def __init__(self) -> None: ...
 
 class StaffDisclosure(_message.Message):
-    __slots__ = ("state", "issuer", "issuer_division", "format", "assurance", "observed_time", "status_age", "valid_until_time", "rule_version", "reason_class", "issuer_meaning", "origin_division")
+    __slots__ = ("state", "issuer", "issuer_division", "format", "assurance", "observed_time", "status_age", "valid_until_time", "reason_class", "issuer_meaning", "origin_division")
     STATE_FIELD_NUMBER: _ClassVar[int]
     ISSUER_FIELD_NUMBER: _ClassVar[int]
     ISSUER_DIVISION_FIELD_NUMBER: _ClassVar[int]
@@ -51,7 +55,6 @@ class StaffDisclosure(_message.Message):
     OBSERVED_TIME_FIELD_NUMBER: _ClassVar[int]
     STATUS_AGE_FIELD_NUMBER: _ClassVar[int]
     VALID_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
-    RULE_VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_CLASS_FIELD_NUMBER: _ClassVar[int]
     ISSUER_MEANING_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_DIVISION_FIELD_NUMBER: _ClassVar[int]
@@ -63,27 +66,92 @@ class StaffDisclosure(_message.Message):
     observed_time: _timestamp_pb2.Timestamp
     status_age: _duration_pb2.Duration
     valid_until_time: _timestamp_pb2.Timestamp
-    rule_version: str
     reason_class: _verdict_pb2.ReasonClass
     issuer_meaning: str
     origin_division: str
-    def __init__(self, state: _Optional[_Union[_verdict_pb2.CodeState, str]] = ..., issuer: _Optional[str] = ..., issuer_division: _Optional[str] = ..., format: _Optional[_Union[_verdict_pb2.CodeFormat, str]] = ..., assurance: _Optional[_Union[_verdict_pb2.Assurance, str]] = ..., observed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., valid_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rule_version: _Optional[str] = ..., reason_class: _Optional[_Union[_verdict_pb2.ReasonClass, str]] = ..., issuer_meaning: _Optional[str] = ..., origin_division: _Optional[str] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[_verdict_pb2.CodeState, str]] = ..., issuer: _Optional[str] = ..., issuer_division: _Optional[str] = ..., format: _Optional[_Union[_verdict_pb2.CodeFormat, str]] = ..., assurance: _Optional[_Union[_verdict_pb2.Assurance, str]] = ..., observed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., status_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., valid_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason_class: _Optional[_Union[_verdict_pb2.ReasonClass, str]] = ..., issuer_meaning: _Optional[str] = ..., origin_division: _Optional[str] = ...) -> None: ...
+
+class ProvinceDisclosure(_message.Message):
+    __slots__ = ("staff", "handle", "handle_until_time", "rule_version")
+    STAFF_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    RULE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    staff: StaffDisclosure
+    handle: str
+    handle_until_time: _timestamp_pb2.Timestamp
+    rule_version: str
+    def __init__(self, staff: _Optional[_Union[StaffDisclosure, _Mapping]] = ..., handle: _Optional[str] = ..., handle_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rule_version: _Optional[str] = ...) -> None: ...
+
+class ClinicDisclosure(_message.Message):
+    __slots__ = ("item", "state", "vaccination", "test", "recovery")
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VACCINATION_FIELD_NUMBER: _ClassVar[int]
+    TEST_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_FIELD_NUMBER: _ClassVar[int]
+    item: _verdict_pb2.ClinicalItem
+    state: _verdict_pb2.ClinicalItemState
+    vaccination: Vaccination
+    test: LaboratoryTest
+    recovery: Recovery
+    def __init__(self, item: _Optional[_Union[_verdict_pb2.ClinicalItem, str]] = ..., state: _Optional[_Union[_verdict_pb2.ClinicalItemState, str]] = ..., vaccination: _Optional[_Union[Vaccination, _Mapping]] = ..., test: _Optional[_Union[LaboratoryTest, _Mapping]] = ..., recovery: _Optional[_Union[Recovery, _Mapping]] = ...) -> None: ...
+
+class Vaccination(_message.Message):
+    __slots__ = ("date", "product_system", "product", "dose", "doses")
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    DOSE_FIELD_NUMBER: _ClassVar[int]
+    DOSES_FIELD_NUMBER: _ClassVar[int]
+    date: str
+    product_system: _verdict_pb2.ProductSystem
+    product: str
+    dose: int
+    doses: int
+    def __init__(self, date: _Optional[str] = ..., product_system: _Optional[_Union[_verdict_pb2.ProductSystem, str]] = ..., product: _Optional[str] = ..., dose: _Optional[int] = ..., doses: _Optional[int] = ...) -> None: ...
+
+class LaboratoryTest(_message.Message):
+    __slots__ = ("date", "sample_time", "kind", "result")
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    date: str
+    sample_time: _timestamp_pb2.Timestamp
+    kind: _verdict_pb2.TestKind
+    result: _verdict_pb2.TestResult
+    def __init__(self, date: _Optional[str] = ..., sample_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[_verdict_pb2.TestKind, str]] = ..., result: _Optional[_Union[_verdict_pb2.TestResult, str]] = ...) -> None: ...
+
+class Recovery(_message.Message):
+    __slots__ = ("first_positive_date", "valid_from_date", "valid_until_date")
+    FIRST_POSITIVE_DATE_FIELD_NUMBER: _ClassVar[int]
+    VALID_FROM_DATE_FIELD_NUMBER: _ClassVar[int]
+    VALID_UNTIL_DATE_FIELD_NUMBER: _ClassVar[int]
+    first_positive_date: str
+    valid_from_date: str
+    valid_until_date: str
+    def __init__(self, first_positive_date: _Optional[str] = ..., valid_from_date: _Optional[str] = ..., valid_until_date: _Optional[str] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("core", "gate", "staff", "receipt", "receipt_salt", "receipt_proof")
+    __slots__ = ("core", "gate", "staff", "province", "clinic", "receipt", "receipt_salt", "receipt_proof")
     CORE_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
     STAFF_FIELD_NUMBER: _ClassVar[int]
+    PROVINCE_FIELD_NUMBER: _ClassVar[int]
+    CLINIC_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_SALT_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_PROOF_FIELD_NUMBER: _ClassVar[int]
     core: VerdictCore
     gate: GateDisclosure
     staff: StaffDisclosure
+    province: ProvinceDisclosure
+    clinic: ClinicDisclosure
     receipt: str
     receipt_salt: bytes
     receipt_proof: ReceiptProof
-    def __init__(self, core: _Optional[_Union[VerdictCore, _Mapping]] = ..., gate: _Optional[_Union[GateDisclosure, _Mapping]] = ..., staff: _Optional[_Union[StaffDisclosure, _Mapping]] = ..., receipt: _Optional[str] = ..., receipt_salt: _Optional[bytes] = ..., receipt_proof: _Optional[_Union[ReceiptProof, _Mapping]] = ...) -> None: ...
+    def __init__(self, core: _Optional[_Union[VerdictCore, _Mapping]] = ..., gate: _Optional[_Union[GateDisclosure, _Mapping]] = ..., staff: _Optional[_Union[StaffDisclosure, _Mapping]] = ..., province: _Optional[_Union[ProvinceDisclosure, _Mapping]] = ..., clinic: _Optional[_Union[ClinicDisclosure, _Mapping]] = ..., receipt: _Optional[str] = ..., receipt_salt: _Optional[bytes] = ..., receipt_proof: _Optional[_Union[ReceiptProof, _Mapping]] = ...) -> None: ...
 
 class ReceiptProof(_message.Message):
     __slots__ = ("payload", "index", "path")

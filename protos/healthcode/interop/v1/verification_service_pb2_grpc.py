@@ -32,7 +32,7 @@ class VerificationServiceStub(object):
     gateway failed to answer; it carries a google.rpc.Status with exactly one google.rpc.ErrorInfo, whose domain is
     "interop.healthcode" and whose reason is one of INVALID_REQUEST (with a google.rpc.BadRequest that names the
     field), TOO_LARGE, NO_IDENTITY, CALL_NOT_ALLOWED, PURPOSE_NOT_ALLOWED, DIVISION_NOT_ALLOWED, PROFILE_NOT_ALLOWED,
-    RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
+    ITEM_NOT_ALLOWED, RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
     retried without thought.
 
     Each RPC may be called by whom the gateway's registry of callers grants it, for the purposes, receiving divisions and
@@ -74,7 +74,7 @@ class VerificationServiceServicer(object):
     gateway failed to answer; it carries a google.rpc.Status with exactly one google.rpc.ErrorInfo, whose domain is
     "interop.healthcode" and whose reason is one of INVALID_REQUEST (with a google.rpc.BadRequest that names the
     field), TOO_LARGE, NO_IDENTITY, CALL_NOT_ALLOWED, PURPOSE_NOT_ALLOWED, DIVISION_NOT_ALLOWED, PROFILE_NOT_ALLOWED,
-    RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
+    ITEM_NOT_ALLOWED, RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
     retried without thought.
 
     Each RPC may be called by whom the gateway's registry of callers grants it, for the purposes, receiving divisions and
@@ -158,7 +158,7 @@ class VerificationService(object):
     gateway failed to answer; it carries a google.rpc.Status with exactly one google.rpc.ErrorInfo, whose domain is
     "interop.healthcode" and whose reason is one of INVALID_REQUEST (with a google.rpc.BadRequest that names the
     field), TOO_LARGE, NO_IDENTITY, CALL_NOT_ALLOWED, PURPOSE_NOT_ALLOWED, DIVISION_NOT_ALLOWED, PROFILE_NOT_ALLOWED,
-    RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
+    ITEM_NOT_ALLOWED, RATE_LIMITED (with a google.rpc.RetryInfo), NOT_READY, DEADLINE, UNIMPLEMENTED and INTERNAL. Only UNAVAILABLE may be
     retried without thought.
 
     Each RPC may be called by whom the gateway's registry of callers grants it, for the purposes, receiving divisions and
