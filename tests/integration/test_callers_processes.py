@@ -10,9 +10,9 @@ import grpc
 import pytest
 
 from tests.integration.callers_site import CallersSite
+from tests.integration.callers_table import CHANGES, LISTS, VERIFY
 from tests.integration.gateway_process import INSTANCE, Gateway, question, running
 from tests.integration.grpc_edge import told
-from tests.integration.test_callers import CHANGES, LISTS, VERIFY
 
 PROCESSES = ("keeper", "worker-0", "worker-1")
 

@@ -15,6 +15,7 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from healthcode.interop.v1 import reason_pb2, verdict_pb2, verification_service_pb2
 
+from gateway.clinical import Assay, AssayResult, ClinicalItem, EntryState, LawfulBasis, ProductSystem
 from gateway.errors import REASONS, Effect, Reason
 from gateway.values import Assurance, CodeState, Format, Measure, Profile, Purpose
 from scripts import gen
@@ -92,6 +93,12 @@ def wire_names(enum: EnumDescriptor, prefix: str) -> dict[str, int]:
         (verdict_pb2.DESCRIPTOR.enum_types_by_name["Assurance"], "ASSURANCE", Assurance),
         (verdict_pb2.DESCRIPTOR.enum_types_by_name["Purpose"], "PURPOSE", Purpose),
         (verdict_pb2.DESCRIPTOR.enum_types_by_name["DisclosureProfile"], "DISCLOSURE_PROFILE", Profile),
+        (verdict_pb2.DESCRIPTOR.enum_types_by_name["ClinicalItem"], "CLINICAL_ITEM", ClinicalItem),
+        (verdict_pb2.DESCRIPTOR.enum_types_by_name["ClinicalItemState"], "CLINICAL_ITEM_STATE", EntryState),
+        (verdict_pb2.DESCRIPTOR.enum_types_by_name["LawfulBasis"], "LAWFUL_BASIS", LawfulBasis),
+        (verdict_pb2.DESCRIPTOR.enum_types_by_name["ProductSystem"], "PRODUCT_SYSTEM", ProductSystem),
+        (verdict_pb2.DESCRIPTOR.enum_types_by_name["TestKind"], "TEST_KIND", Assay),
+        (verdict_pb2.DESCRIPTOR.enum_types_by_name["TestResult"], "TEST_RESULT", AssayResult),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
