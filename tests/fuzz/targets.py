@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from gateway.changes import Word
+from gateway.clinical import ClinicalItem, SealedEntry
 from gateway.errors import REASONS, CodeUnreadable, Effect, Step
 from gateway.formats import read_code, recognise, status_list_cwt, status_list_jwt
 from gateway.formats.status_list import MAX_TTL_S, SIZES, ClaimedStatusList, WordTable, unpacked
@@ -28,6 +29,7 @@ from . import batches, layers, online, seeds
 JSON_DEPTH: Final = 8
 RULE_DEPTH: Final = 140
 MOST_PLACES: Final = 1 << 16
+LONGEST_CODE: Final = 40
 JSON_TYPES: Final = frozenset({bool, int, float, str, list, dict})
 
 
@@ -51,7 +53,21 @@ def check_reader(found: Format, data: bytes) -> bool:
         _require(stopped.__cause__ is None, "no exception that quotes the code is chained")
         return False
     check_claimed(claimed, found)
+    _require(claimed.clinical is None, "no item where none was wanted")
+    for item in ClinicalItem:
+        check_item(read_code(data, found, item).clinical)
     return True
+
+
+def check_item(sealed: SealedEntry | None) -> None:
+    """Require that a clinical item holds codes, dates and numbers only."""
+    if sealed is None:
+        return
+    entry = sealed.open()
+    for name in entry.__slots__:
+        value = getattr(entry, name)
+        short = isinstance(value, str) and value.isascii() and len(value) <= LONGEST_CODE and " " not in value
+        _require(value is None or isinstance(value, int | float) or short, "an item is codes, dates and numbers")
 
 
 def check_claimed(claimed: ClaimedCode, found: Format) -> None:

@@ -7,6 +7,7 @@ is read off the wire field by field, not with the code that wrote it, the claims
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from gateway.clinical import LaboratoryTest, SealedEntry
+from gateway.disclosure import ClinicDisclosure
 from gateway.rpc.methods import METHODS
 from keys.dev_certificates import DevAuthority
 from tests.integration.callers_site import CANARIES, NAMES, CallersSite, running
@@ -119,6 +122,19 @@ async def test_nobody_is_told_more_than_she_was_granted(tmp_path: Path) -> None:
             *("", "NO_IDENTITY", "CALL_NOT_ALLOWED", "PURPOSE_NOT_ALLOWED", "DIVISION_NOT_ALLOWED"),
             *("PROFILE_NOT_ALLOWED", "ITEM_NOT_ALLOWED"),
         }
+
+
+async def test_a_clinical_item_is_gone_with_its_answer(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway, gateway.site.channel(gateway.app.grpc_port, "fever") as fever:
+        raw = question((VERIFY, 6, HANGZHOU, TEST), gateway.site.certificate(), receipt=True)
+        for _ in range(20):
+            reason, (answer,) = await ask(fever, VERIFY, raw)
+            assert reason == ""
+            assert [check_fields(verdict, TEST) for verdict in verdicts(VERIFY, answer)] != [set()]
+        control = LaboratoryTest("2021-06-20")
+        gc.collect()
+        kept = [one for one in gc.get_objects() if isinstance(one, (SealedEntry, LaboratoryTest, ClinicDisclosure))]
+        assert kept == [control], "the one that is held, which shows that any other would be seen"
 
 
 async def end_of(stream: Any, each: bytes = b"") -> str:
