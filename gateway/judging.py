@@ -97,7 +97,7 @@ class Judging:
         self._clock = clock
         self._receipt_settings = config.receipts
         self._watch_receipts = watchers.receipts
-        self._most = _most_of(config)
+        self._most = most_profiles(config)
         self._enrolled = () if config.status is None else config.status.enrolled
         # A keeper of its own is the only one on its machine; workers share what a caller may ask.
         self._meters = Meters(workers=config.service.workers if converts else 1)
@@ -254,7 +254,7 @@ class OwnCodes:
     signer: Signer
 
 
-def _most_of(config: Config) -> frozenset[Profile]:
+def most_profiles(config: Config) -> frozenset[Profile]:
     """Return the profiles that the configuration allows at all."""
     most = up_to(Profile[config.disclosure.max_profile.value])
     return most | {Profile.CLINIC} if config.disclosure.clinic else most

@@ -154,6 +154,7 @@ def _signer_faults(config: Config) -> list[str]:
 
 
 def _callers_faults(config: Config) -> list[str]:
+    from gateway.judging import most_profiles
     from gateway.loading import StartRefused, load_callers
 
     try:
@@ -165,6 +166,13 @@ def _callers_faults(config: Config) -> list[str]:
     else:
         domains = 0 if found.roots is None else len(found.roots.domains)
         typer.echo(f"callers.registry   ok: {len(found.grants.rows)} callers, {domains} domains with authorities")
+        most = most_profiles(config)
+        for row in found.grants.rows:
+            if capped := sorted(row.profiles - most):
+                names = ", ".join(profile.name for profile in capped)
+                typer.echo(
+                    f"                   caller {row.place} is granted {names}, which [disclosure] does not allow"
+                )
     return []
 
 

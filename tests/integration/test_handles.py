@@ -11,6 +11,7 @@ import pytest
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
+from tests.integration.callers_site import CallersSite
 from tests.integration.gateway_process import Gateway, Site, hcgw, question, running, stub_of
 
 
@@ -77,6 +78,16 @@ def test_all_processes_give_one_handle_until_its_key_is_destroyed(tmp_path: Path
     # Nor does a start bring it back.
     with running(site) as gateway:
         assert status_of(gateway, green) is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_grant_that_the_configuration_caps_is_told(tmp_path: Path) -> None:
+    site = CallersSite(tmp_path)
+    settings = ("--set", "disclosure.max_profile=STAFF", "--set", "disclosure.clinic=false")
+    status, told, errors = hcgw("config", "check", str(site.site.config), *settings)
+    assert (status, errors) == (0, "")
+    assert "caller 3 is granted CLINIC, which [disclosure] does not allow" in told
+    assert "caller 4 is granted PROVINCE, which [disclosure] does not allow" in told
+    assert "does not allow" not in hcgw("config", "check", str(site.site.config))[1]
 
 
 def test_a_folder_that_others_may_read_stops_the_start_and_the_check(tmp_path: Path) -> None:
