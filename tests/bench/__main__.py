@@ -17,7 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from . import certlogic
+from . import certlogic, replay_cost
 from .beside import LEAST, RIVALS, NotMeasured, compare
 from .codes import KINDS, make
 from .rooms import measure
@@ -25,6 +25,7 @@ from .rooms import measure
 OUTPUT = Path(__file__).resolve().parent.parent.parent / "build" / "bench.json"
 PER_SECOND = "verifications/s"
 RULES_PER_SECOND = "rule tests/s"
+SHOWINGS_PER_SECOND = "showings/s"
 WIDTH = 132
 """Characters. Set, so that the table is whole in a log too."""
 
@@ -97,6 +98,15 @@ def rule_results(rounds: int) -> dict[str, Result]:
     return results
 
 
+def replay_results() -> dict[str, Result]:
+    """Return what the replay guard adds to a verification."""
+    results = {}
+    for name, found in (("own", replay_cost.own()), ("shared", replay_cost.shared())):
+        note = f"adds {found.first:.1f} us to a first showing, {found.again:.1f} us to a retry"
+        results[f"replay_guard_{name}"] = Result(1e6 / found.first, SHOWINGS_PER_SECOND, None, None, None, note)
+    return results
+
+
 def show(results: dict[str, Result]) -> None:
     """Print the table."""
     title = "One core, CPU time. Ratio: raw signature checks over six rooms; beside rivals: how many times faster."
@@ -125,7 +135,7 @@ def main() -> int:
     given = parser.parse_args()
     results = rooms_results(given.only or list(KINDS), given.codes, given.rounds)
     if not given.only:
-        results |= rival_results(given.rounds) | rule_results(given.rounds)
+        results |= replay_results() | rival_results(given.rounds) | rule_results(given.rounds)
     show(results)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")

@@ -82,7 +82,9 @@ class VerificationServiceServicer(object):
     """
 
     def VerifyCode(self, request, context):
-        """Judges one code. Idempotent; nothing is kept. May be called by: any caller with an identity.
+        """Judges one code. Nothing of it is kept but a keyed digest of a code that is made for one showing, for minutes: shown
+        again at the same checkpoint within seconds it is the same passage, with the same answer and receipt; shown at
+        another one it is REPLAY_SUSPECTED. May be called by: any caller with an identity.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
