@@ -17,7 +17,8 @@ from healthcode.interop.v1 import reason_pb2, verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 from healthcode.interop.v1.verification_service_pb2_grpc import VerificationServiceStub
 
-from tests.integration.gateway_process import Gateway, running
+from gateway.replay.shared import MOST_LATE
+from tests.integration.gateway_process import Gateway, hcgw, running
 from tests.integration.replay_site import NOTE, Country, nodes, shown
 from tests.simulators.redis_server import RedisServer
 
@@ -51,9 +52,18 @@ def suspected(one: Said) -> bool:
     return one[0] == "MANUAL" and one[1][0] == "REPLAY_SUSPECTED"
 
 
+async def found_out(stub: Any, code: bytes, gate: str) -> bool:
+    """Show a screenshot; where this machine says that it was alone, which a crowded one may be, show it again."""
+    async with asyncio.timeout(60):
+        while not suspected(answer := await show(stub, code, gate)):
+            assert NOTE in answer[1]
+            await asyncio.sleep(0.1)
+    return True
+
+
 async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not await asyncio.to_thread(true):  # noqa: ASYNC110 another process  # noqa: ASYNC110 another process
+        while not await asyncio.to_thread(true):  # noqa: ASYNC110 another process
             await asyncio.sleep(0.05)
 
 
@@ -83,17 +93,16 @@ async def test_screenshots_at_another_node_are_suspected_and_retries_are_not(
             codes = [country.code() for _ in range(60)]
             first = await asyncio.gather(*(show(here, code, GATE) for code in codes))
             assert {measure for measure, _ in first} == {"PASS"}
-            at_another = await asyncio.gather(*(show(there, code, OTHER_GATE) for code in codes))
-            assert all(map(suspected, at_another))
+            assert all(await asyncio.gather(*(found_out(there, code, OTHER_GATE) for code in codes)))
             assert all(map(suspected, await asyncio.gather(*(show(here, code, OTHER_GATE) for code in codes))))
             # The same gate, whichever node answers it.
             retries = [show(stub, codes[0], GATE) for stub in (here, there) for _ in range(150)]
             assert {measure for measure, _ in await asyncio.gather(*retries)} == {"PASS"}
             items = [pb.CodeItem(code=code) for code in codes]
             batch = pb.VerifyCodesRequest(context=shown(b"x", OTHER_GATE).context, items=items)
-            assert all(suspected(said(one)) for one in (await there.VerifyCodes(batch, timeout=30)).verdicts)
+            assert all(suspected(said(one)) for one in (await here.VerifyCodes(batch, timeout=30)).verdicts)
         text = one.get("/metrics")[1].decode()
-        assert 'hcgw_replay_showings_total{seen="suspected"} 60.0' in text
+        assert 'hcgw_replay_showings_total{seen="suspected"} 120.0' in text
         assert "hcgw_replay_held 60.0" in text
         assert all("showing-" not in str(event) and GATE not in str(event) for event in one.events)
 
@@ -113,10 +122,12 @@ async def test_a_redis_that_is_killed_or_paused_stops_nobody_and_opens_nothing(
                 await until(down(one))
                 # This machine knows; the other one says that it was alone.
                 assert all([suspected(await show(here, code, OTHER_GATE)) for code in codes])
-                await show(there, country.code(), GATE)
+                for _ in range(MOST_LATE):
+                    await show(there, country.code(), GATE)
                 await until(down(other))
                 alone = [await show(there, code, OTHER_GATE) for code in codes]
                 assert all(measure == "PASS" and NOTE in reasons for measure, reasons in alone)
+                assert all([suspected(await show(there, code, GATE)) for code in codes])
                 back()
                 await until(up(one, other))
                 found = [one_.get("/metrics")[1].decode() for one_ in (one, other)]
@@ -127,7 +138,7 @@ async def test_a_redis_that_is_killed_or_paused_stops_nobody_and_opens_nothing(
                 await show(here, late, GATE)
                 back()
                 await until(up(one, other))
-                assert suspected(await show(there, late, OTHER_GATE))
+                assert await found_out(there, late, OTHER_GATE)
         one.signal(signal.SIGTERM)
         assert one.end() == 0
         events = {event["event"] for event in one.events}
@@ -185,6 +196,20 @@ async def test_a_retry_has_the_same_receipt_whichever_worker_signs_it(tmp_path: 
                 receipts.add(receipt_of(await stub.VerifyCode(shown(code, GATE, receipt=True), timeout=30)))
         assert len(receipts) == 1
         assert len(receipts.pop()[1]) == 32
+
+
+def test_a_configuration_is_checked_with_the_redis_that_it_names(redis: RedisServer, tmp_path: Path) -> None:
+    site = Country(tmp_path, redis).site("node", WELL)
+    status, output, _ = hcgw("config", "check", str(site.config))
+    assert (status, "replay.redis       named" in output) == (0, True)
+    status, output, _ = hcgw("config", "check", str(site.config), "--ask")
+    assert (status, "replay.redis       ok" in output) == (0, True)
+    redis.kill()
+    status, _, errors = hcgw("config", "check", str(site.config), "--ask")
+    assert (status, "unreachable" in errors) == (1, True)
+    (site.folder / "replay.key").write_text("short")
+    status, _, errors = hcgw("config", "check", str(site.config))
+    assert (status, "replay.redis_key" in errors, "short" in errors) == (1, True, False)
 
 
 async def test_a_reload_reads_address_and_secret_anew(redis: RedisServer, tmp_path: Path) -> None:
