@@ -85,10 +85,7 @@ class GenuineTree:
         """Return the genuine hashes of a tile; None: they are not known."""
         if tile.level in (None, 0):
             return self._leaves.get(tile.number) or self._agreed_leaves(tile.number)
-        assert tile.level is not None  # noqa: S101 for the type checker
-        first = tile.number << TILE_LEVELS
-        nodes = self._genuine[tile.level][first : first + tile.width] if tile.level < len(self._genuine) else []
-        return [node for node in nodes if node is not None] or None
+        return [node for node in _part(self._genuine, tile) if node is not None] or None
 
     def _agreed_leaves(self, number: int) -> Hashes | None:
         """Return what entries and tile agreed about, if it is genuine: it was not kept."""
@@ -163,12 +160,7 @@ class GenuineTree:
         if tile.level == 0:
             pair = self._pairs.get(tile.number, _Pair(None, None))
             return [one for one in pair if one is None or len(one) == tile.width]
-        assert tile.level is not None  # noqa: S101 for the type checker
-        first = tile.number << TILE_LEVELS
-        return [
-            source[tile.level][first : first + tile.width]
-            for source in (self._stored, self._by_tiles, self._by_entries)
-        ]
+        return [_part(source, tile) for source in (self._stored, self._by_tiles, self._by_entries)]
 
     def _resolve_edges(self) -> bool:
         """Find the genuine hashes of the partial tiles of all levels; tell whether there are any."""
@@ -236,10 +228,9 @@ class GenuineTree:
                 bundle = tile_at(self._head.size, None, tile.number)
                 self._findings.extend(classify(bundle, list(genuine), list(pair.hashed)))
         else:
-            assert tile.level is not None  # noqa: S101 for the type checker
+            stored = _part(self._stored, tile)
             first = tile.number << TILE_LEVELS
-            stored = self._stored[tile.level][first : first + tile.width]
-            self._genuine[tile.level][first : first + tile.width] = genuine
+            self._genuine[tile.level or 0][first : first + tile.width] = genuine
         self._tell_altered(tile, stored, genuine)
 
     def _tell_altered(self, tile: Tile, stored: Sequence[bytes | None] | None, genuine: Hashes) -> None:
@@ -262,6 +253,12 @@ class GenuineTree:
                     span = TILE_LEVELS * level
                     place = Place(tile.path, index << span, index + 1 << span)
                     self._findings.append(Finding(LogFault.UNDETERMINED, place))
+
+
+def _part(levels: Sequence[Nodes], tile: Tile) -> Nodes:
+    """Return the nodes of one tile, out of those of all levels."""
+    first = tile.number << TILE_LEVELS
+    return levels[tile.level or 0][first : first + tile.width]
 
 
 def _folded(nodes: Nodes) -> Nodes:

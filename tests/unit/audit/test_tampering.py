@@ -80,7 +80,7 @@ def test_the_journal_is_judged_too(tmp_path: Path) -> None:
     assert verify_log(tmp_path, VERIFIERS).unsigned == 100
     seen: Counter[str] = Counter()
     last_group = data.rindex(b"\xf5grp")
-    for _ in range(150):
+    for _ in range(80):
         at = random.randrange(len(data))
         bent = bytearray(data)
         bent[at] ^= 1 << random.randrange(8)
@@ -96,7 +96,7 @@ def test_the_journal_is_judged_too(tmp_path: Path) -> None:
             assert report.torn == Place(JOURNAL, offset=last_group)
             assert report.unsigned == 80
             seen["torn"] += 1
-    assert seen["damaged"] > 50
+    assert seen["damaged"] > 20
     path.write_bytes(data[: last_group - 5])
     assert verify_log(tmp_path, VERIFIERS).torn is not None
     path.write_bytes(data[:60])

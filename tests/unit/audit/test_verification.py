@@ -60,8 +60,6 @@ def test_a_log_of_three_levels_is_whole_and_its_tiles_are_judged(tmp_path: Path)
         path.write_bytes(data[:at] + bytes(32) + data[at + 32 :])
         ((fault, place),) = found(tmp_path)
         assert (fault, place.file, place.offset) == (LogFault.TILE_ALTERED, file, at)
-        path.unlink()
-        assert [one[0] for one in found(tmp_path)] == [LogFault.TILE_MISSING]
         path.write_bytes(data)
     # An entry, its hash and the hash above are all altered in agreement: the next level tells.
     bundle = [index.to_bytes(4, "big") for index in range(10 * 256, 11 * 256)]
