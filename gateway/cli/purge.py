@@ -21,6 +21,7 @@ CONFIRMATION: Final = "delete everything"
 
 NOT_REACHED: Final = (
     "not reached from here: backups and snapshots, replicas and logs of a database, what other gateways follow",
+    "not reached either: what a shared Redis remembers of showings; each ends by itself, within an hour or two",
     "not promised: that a disk does not keep blocks that were freed (SSDs do); destroy or encrypt the medium for that",
     "left alone: the configuration, all files that it reads, and the logs of the service",
 )
@@ -34,7 +35,7 @@ def purge(
         bool, typer.Option("--everything", help="Lists, their log, the audit log, keys of handles. Nothing less.")
     ] = False,
     keys_too: Annotated[
-        bool, typer.Option("--keys-too", help="Also the private keys that sign for the gateway.")
+        bool, typer.Option("--keys-too", help="Also the keys that sign for the gateway, and the replay secret.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes-delete-everything", help="Do not ask. Nothing brings it back.")] = False,
     settings: Annotated[
@@ -43,8 +44,10 @@ def purge(
 ) -> None:
     """Delete everything that a gateway has kept, for the day on which there is no reason left to keep it.
 
-    Shows what is there, asks, deletes, and looks whether it is gone. Refuses while the gateway runs. Replay memory and
-    receipts are kept nowhere. Exit status: 0 all is gone, 1 something is left, 2 refused: nothing was deleted.
+    Shows what is there, asks, deletes, and looks whether it is gone. Refuses while the gateway runs. Replay memory has
+    no files, and receipts are kept nowhere.
+
+    Exit status: 0 all is gone, 1 something is left, 2 refused: nothing was deleted.
 
     For example:
 

@@ -99,7 +99,7 @@ def plan(config: Config, *, keys_too: bool) -> Plan:
     if (handles := sections.get("handles")) is not None:
         kept.append(Kept("keys of handles", handles.folder, _HANDLES))
     if keys_too:
-        kept += [Kept(f"{name}.signer", path) for name, path in _signers(sections)]
+        kept += [Kept(option, path) for option, path in _secrets(sections)]
     return Plan(tuple(kept), store)
 
 
@@ -148,9 +148,11 @@ def _address(store: str) -> StoreAddress:
         raise PurgeRefused(str(wrong)) from None
 
 
-def _signers(sections: dict[str, Any]) -> Iterator[tuple[str, Path]]:
-    """Yield section and file of every private key that signs for the gateway."""
+def _secrets(sections: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Yield option and file of every private key that signs for the gateway, and of the secret of the replay memory."""
     for name, section in sections.items():
         parts = urlsplit(str(getattr(section, "signer", "")))
         if parts.scheme == "file":
-            yield name, Path(unquote(parts.path))
+            yield f"{name}.signer", Path(unquote(parts.path))
+        if (shared := getattr(section, "redis_key", None)) is not None:
+            yield f"{name}.redis_key", shared

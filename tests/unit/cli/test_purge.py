@@ -39,6 +39,7 @@ class WithAudit:
         yield "audit", SimpleNamespace(directory=self._folder / "audit", signer="file:x")
         yield "handles", SimpleNamespace(folder=self._folder / "handles")
         yield "grpc", SimpleNamespace()
+        yield "replay", SimpleNamespace(redis_key=self._folder / "replay.secret")
 
 
 @pytest.fixture
@@ -78,6 +79,14 @@ def test_everything_goes_and_what_it_was_set_up_with_stays(with_audit: Path) -> 
     assert "SSD" in done.output
     again = purge(with_audit, "--everything")
     assert (again.exit_code, "there is nothing" in again.output) == (0, True)
+
+
+def test_the_secret_of_the_replay_memory_goes_with_the_keys(with_audit: Path) -> None:
+    (with_audit / "replay.secret").write_bytes(bytes(32))
+    assert "replay.redis_key" not in purge(with_audit, "--everything", stdin="\n").output
+    done = purge(with_audit, "--everything", "--keys-too", "--yes-delete-everything")
+    assert done.exit_code == 0, done.output
+    assert not (with_audit / "replay.secret").exists()
 
 
 def test_signing_keys_go_if_that_is_asked_for(home: Path) -> None:
