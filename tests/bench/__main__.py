@@ -17,7 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from . import certlogic, replay_cost
+from . import callers, certlogic, replay_cost
 from .beside import LEAST, RIVALS, NotMeasured, compare
 from .codes import KINDS, make
 from .rooms import measure
@@ -26,6 +26,9 @@ OUTPUT = Path(__file__).resolve().parent.parent.parent / "build" / "bench.json"
 PER_SECOND = "verifications/s"
 RULES_PER_SECOND = "rule tests/s"
 SHOWINGS_PER_SECOND = "showings/s"
+CALLS_PER_SECOND = "calls/s"
+CALLERS_S = 0.05
+"""Of each of what a caller adds, in each round."""
 WIDTH = 132
 """Characters. Set, so that the table is whole in a log too."""
 
@@ -98,6 +101,14 @@ def rule_results(rounds: int) -> dict[str, Result]:
     return results
 
 
+def caller_results(rounds: int) -> dict[str, Result]:
+    """Return what identity, registry, rates, profiles and handles add to a call."""
+    return {
+        name: Result(1e6 / microseconds, CALLS_PER_SECOND, None, None, None, f"adds {microseconds:.1f} us to a call")
+        for name, microseconds in callers.figures_of(rounds, CALLERS_S).items()
+    }
+
+
 def replay_results() -> dict[str, Result]:
     """Return what the replay guard adds to a verification."""
     results = {}
@@ -135,7 +146,9 @@ def main() -> int:
     given = parser.parse_args()
     results = rooms_results(given.only or list(KINDS), given.codes, given.rounds)
     if not given.only:
-        results |= replay_results() | rival_results(given.rounds) | rule_results(given.rounds)
+        results |= (
+            caller_results(given.rounds) | replay_results() | rival_results(given.rounds) | rule_results(given.rounds)
+        )
     show(results)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")

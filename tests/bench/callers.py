@@ -188,15 +188,20 @@ def measured(work: Work, seconds: float) -> float:
     return spent / done * 1e6
 
 
+def figures_of(rounds: int, seconds: float) -> dict[str, float]:
+    """Return the microseconds of each, the median of rounds that take turns."""
+    found = works()
+    taken = [{name: measured(work, seconds) for name, work in found.items()} for _ in range(rounds)]
+    return {name: round(median(one[name] for one in taken), 2) for name in found}
+
+
 def main() -> None:
     """Measure, print, and write build/bench-callers.json."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.callers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.1, help="of each, in each round")
     chosen = parser.parse_args()
-    found = works()
-    rounds = [{name: measured(work, chosen.seconds) for name, work in found.items()} for _ in range(chosen.rounds)]
-    figures = {name: round(median(one[name] for one in rounds), 2) for name in found}
+    figures = figures_of(chosen.rounds, chosen.seconds)
     for name, microseconds in figures.items():
         print(f"{name:40} {microseconds:8.2f} us")
     BUILD.mkdir(exist_ok=True)
