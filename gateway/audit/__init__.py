@@ -1,6 +1,7 @@
 """The audit log: what was decided and what was changed, kept so that nobody can change it later and not be noticed.
 
-A log is bytes in, proofs out: this room does not know what an entry says. One writer, any number of readers.
+A log is bytes in, proofs out: but for `entries.py` nothing here knows what an entry says. One writer, any number of
+readers.
 
 - `log.py`         the log as its writer has it: append, publish, forget
 - `journal.py`     what makes an entry durable before it is in a tile
@@ -13,6 +14,7 @@ A log is bytes in, proofs out: this room does not know what an entry says. One w
 - `compare.py`     two heads, as two readers have them
 - `retention.py`   forgetting, and the statement of it
 - `faults.py`      what can be wrong, and where
+- `entries.py`     what an entry says: types, their one spelling, a strict reader
 
 Reading a whole log, and saying what is wrong with it:
 

@@ -245,6 +245,22 @@ class AuditLog:
             kept += TILE_WIDTH
         return self.forget(kept, at)
 
+    def last(self, most: int) -> list[bytes]:
+        """Return the last entries that are durable and kept, at most `most`, in order.
+
+        Raises: LogUnusable: a bundle cannot be read.
+        """
+        found = self._pending[-most:] if most > 0 else []
+        begin, end = self.forgotten, self._published.size
+        while len(found) < most and end > begin:
+            bundle = tile_at(self._published.size, None, (end - 1) >> TILE_LEVELS)
+            entries = read_bundle(self._folder, bundle)
+            if entries is None:
+                raise LogUnusable(LogFault.BUNDLE_MISSING, Place(bundle.path, bundle.first, bundle.end))
+            found = [*entries, *found]
+            end = bundle.first
+        return found[-most:] if most > 0 else []
+
     def close(self) -> None:
         """Let go of the folder. Publishes nothing: what is durable and in no tile is taken up by the next `open`."""
         if self._lock >= 0:
