@@ -31,6 +31,8 @@ Around them:
 - `loading.py`, `judging.py`  what it names, loaded together; the rooms made of that, and made anew at a reload
 - `guarding.py`               the replay guard that it wants
 - `app.py`                    the process, put together, with the duties (`duties.py`) and edges (`edges.py`) it has
+- `audit/`, `recording/`      the log that nobody can change unnoticed; how entries get there
+- `auditing.py`, `audit_pages.py`  both as the configuration has them: of one process, and for readers
 - `keeper/`, `supervisor/`    the one process that writes lists; who starts it and the workers
 - `cli/`, `demo/`             the `hcgw` command (`__main__.py`); sample provinces to try it with
 - `lines.py`, `instants.py`, `loopback.py`, `quick.py`  lines of faults, times, this machine, quick values

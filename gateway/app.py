@@ -23,6 +23,9 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.audit.entries import Cause
+from gateway.audit_pages import audit_pages
+from gateway.auditing import Auditing
 from gateway.clock_watch import ClockWatch
 from gateway.config import Config
 from gateway.duties import EVERYTHING, Duties
@@ -94,6 +97,8 @@ class App:
         self._config = config
         self._clock = clock
         self._duties = duties
+        # A keeper of the audit log alone has no gRPC edge.
+        self._serves = Duties.ANSWER in duties or config.status is not None
         self._shared_port = grpc_port
         self._reuse_port = reuse_port
         self._http_socket = http_socket
@@ -101,6 +106,9 @@ class App:
         self._began = time.monotonic()
         self._log.emit(Starting(VERSION, config.service.environment))
         self._metrics = Metrics(clock, version=VERSION)
+        self._auditing: Auditing | None = None
+        if config.audit is not None:
+            self._auditing = Auditing(config, clock, self._metrics, self._log, duties)
         watchers = self._watchers()
         handles = load_handles(config, watchers.handles, clock())
         self._judging = Judging(
@@ -110,6 +118,7 @@ class App:
             converts=Duties.ANSWER in duties,
             replay_memory=replay_memory,
             handles=handles,
+            trail=None if self._auditing is None else self._auditing.trail,
         )
         guard = self._judging.replay
         if guard is not None:
@@ -119,7 +128,7 @@ class App:
                 self._metrics.replay.redis_up.set(0)
         self._keeper: Keeper | None = None
         if config.status is not None and Duties.KEEP in duties:
-            self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log)
+            self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log, self._auditing)
         self._register: PublishedRegister | None = None
         # The system's clock is watched, not the one that a test or the demo brings.
         self._clock_watch = ClockWatch(now, ClockJumps(self._metrics.status, self._log))
@@ -180,17 +189,22 @@ class App:
     def checks(self) -> tuple[Check, ...]:
         """Return the conditions of being ready, as they are now."""
         expired = self._judging.loaded.trust.expired(self._clock())
+        audit = () if self._auditing is None else (self._auditing.check(),)
         return (
             Check("trust", "expired" if expired else "ok"),
             Check("policy", "ok" if self._judging.loaded.policies.divisions else "empty"),
             Check("signer", "ok"),
-            Check("grpc", "ok" if self._edges else "not_serving"),
+            *audit,
+            Check("grpc", "ok" if self._edges or not self._serves else "not_serving"),
             Check("running", "draining" if self._draining else "ok"),
         )
 
     async def _open(self) -> None:
         # HTTP first: it tells of the start too, and needs no drain if gRPC cannot be opened.
         self._http = await self._open_http()
+        if self._auditing is not None:
+            await self._auditing.open()
+            self._auditing.in_force(self._judging.loaded, Cause.START)
         answering = verification_services(lambda: self._judging.desk) if Duties.ANSWER in self._duties else ()
         keeping: tuple[Service, ...] = ()
         if self._keeper is not None:
@@ -216,7 +230,12 @@ class App:
 
     async def _open_http(self) -> HttpServer:
         listen = self._config.http.listen
-        pages = Pages(metrics=self._metrics.exposition, checks=self.checks, key_set=lambda: self._key_set)
+        pages = Pages(
+            metrics=self._metrics.exposition,
+            checks=self.checks,
+            key_set=lambda: self._key_set,
+            below=audit_pages(self._config.audit),
+        )
         http = HttpServer(pages, answered=self._answered, failed=lambda exc: self._log.unhandled("http", exc))
         try:
             if self._http_socket is None:
@@ -259,6 +278,8 @@ class App:
             await self._keeper.close()
             self._keeper = None
         await self._judging.close()
+        if self._auditing is not None:
+            await self._auditing.close()
         if self._http is not None:
             await self._http.stop()
             self._http = None
@@ -280,6 +301,8 @@ class App:
         if self._keeper is not None:
             self._keeper.renew_tls()
         loaded = self._judging.loaded
+        if self._auditing is not None:
+            self._auditing.in_force(loaded, Cause.RELOAD)
         trust = loaded.trust
         self._log.emit(_callers_loaded(loaded.callers))
         return ReloadDone(

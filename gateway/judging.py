@@ -51,6 +51,7 @@ from gateway.provinces.profile import ProvinceProfile
 from gateway.receipts.receipt import ReceiptIssuer
 from gateway.replay.observer import NOBODY_WATCHES, ReplayObserver
 from gateway.rpc.admission import Admission
+from gateway.rpc.audited import KeepsAudit
 from gateway.rpc.desk import UNWATCHED, VerificationDesk, WatchesDisclosures
 from gateway.rpc.methods import READS_OF_LISTS
 from gateway.status.freshness import Budget, Budgets
@@ -58,6 +59,9 @@ from gateway.status.observe import OwnAndFollowed, StatusLists
 from gateway.trust.snapshot import TrustSnapshot, with_converter
 from gateway.values import Decision, Instant, IssuerId, KeyId, Profile, Purpose, StatusPointer, TrustedKey
 from keys.signer import Signer, public_jwks
+
+Trail = Callable[[tuple[str, ...]], KeepsAudit]
+"""Trust lists in force -> what decisions are written down with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +90,21 @@ class Judging:
         converts: bool = True,
         replay_memory: int | None = None,
         handles: Handles | None = None,
+        trail: Trail | None = None,
     ) -> None:
         """Load everything; ask nobody. `converts`: whether codes are shown to this process, and converted.
 
         `replay_memory`: the descriptor of the showings that all workers remember together; None: this one is alone.
         `handles`: who makes them, if any.
 
+        `trail` makes what decisions are written down with, under these trust lists; None: they are not.
+
         Raises: StartRefused.
         """
         self._clock = clock
         self._receipt_settings = config.receipts
         self._watch_receipts = watchers.receipts
+        self._trail = trail
         self._most = most_profiles(config)
         self._enrolled = () if config.status is None else config.status.enrolled
         # A keeper of its own is the only one on its machine; workers share what a caller may ask.
@@ -133,6 +141,7 @@ class Judging:
             watch=watchers.verdicts,
             handles=handles,
             disclosures=watchers.disclosures,
+            audit=self._audit(),
         )
         self.admission = Admission(self.desk.rights_of, self.loaded.callers.roots)
         """Who gets in. In force: as the desk."""
@@ -187,6 +196,7 @@ class Judging:
             suspect=loaded.policies.suspect,
             rights_of=rights_of,
             receipts=self._receipts(),
+            audit=self._audit(),
         )
         self.admission = Admission(rights_of, loaded.callers.roots)
         if self._rechecks is not None:
@@ -207,6 +217,9 @@ class Judging:
         return ReceiptIssuer(
             chosen.issuer, self.signer, chosen.lifetime_s, self.loaded.lists.versions, self._watch_receipts
         )
+
+    def _audit(self) -> KeepsAudit | None:
+        return None if self._trail is None else self._trail(self.loaded.lists.versions)
 
     def _rights_of(self, callers: KnownCallers) -> RightsOf:
         if callers.grants is None:

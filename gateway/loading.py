@@ -17,6 +17,7 @@ from gateway.callers.registry import Grants
 from gateway.callers.registry_file import RegistryInvalid, read_registry
 from gateway.callers.roots import DomainRoots, RootsUnusable
 from gateway.config import Config
+from gateway.config.audit import AuditSection
 from gateway.config.status import StatusSection
 from gateway.handles.current import Handles, HandleSettings, open_handles
 from gateway.handles.observer import HandleObserver
@@ -195,6 +196,11 @@ def load_conversion_signer(config: Config) -> Signer | None:
 def load_status_signer(status: StatusSection) -> Signer:
     """Return the key that signs snapshots and list tokens. Raises: StartRefused."""
     return _signer(status.signer, "status.signer")
+
+
+def load_audit_signer(audit: AuditSection) -> Signer:
+    """Return the key that signs the heads of the audit log. Raises: StartRefused."""
+    return _signer(audit.signer, "audit.signer")
 
 
 def _signer(uri: str, option: str) -> Signer:

@@ -34,6 +34,7 @@ FLOORS = {
     "gateway/provinces": 97.0,
     "gateway/publishing": 95.0,
     "gateway/receipts": 100.0,
+    "gateway/recording": 95.0,
     "gateway/replay": 95.0,
     "gateway/rpc/look_ahead": 100.0,
     "gateway/status": 98.0,

@@ -13,6 +13,7 @@ import typer
 from gateway.config import Config, ConfigRefused, load
 
 if TYPE_CHECKING:
+    from gateway.config.audit import AuditSection
     from gateway.config.handles import HandlesSection
     from gateway.config.schema import TlsSection
     from gateway.config.status import StatusSection
@@ -87,6 +88,8 @@ def check(
         faults += _handles_faults(config.handles)
     if config.status is not None:
         faults += _status_faults(config.status)
+    if config.audit is not None:
+        faults += _audit_faults(config.audit)
     if config.grpc.tls is not None:
         faults += _tls_faults(config.grpc.tls)
     if not faults:
@@ -244,6 +247,27 @@ def _status_faults(status: StatusSection) -> list[str]:
         typer.echo(f"status.store       named: {read_address(status.store).dialect.value}; hcgw db check looks into it")
     except (StartRefused, StoreUnavailable) as refused:
         return [str(refused)]
+    return []
+
+
+def _audit_faults(audit: AuditSection) -> list[str]:
+    from gateway.audit.entries import LogName
+    from gateway.auditing import keeping_settings, peers_of, recording_settings
+    from gateway.loading import StartRefused, load_audit_signer
+    from gateway.recording.keeping import log_origin
+    from keys.notes import NoteRefused, NoteSigner
+
+    try:
+        signer = load_audit_signer(audit)
+        keeping_settings(audit, recording_settings(audit))
+        keys = [NoteSigner(log_origin(audit.origin, log), signer).verifier for log in LogName]
+        for key in keys:
+            typer.echo(f"audit.signer       ok: {key.vkey}")
+        typer.echo(f"audit.peers        ok: {len(peers_of(audit))} gateways whose heads are compared")
+    except StartRefused as refused:
+        return [str(refused)]
+    except NoteRefused as refused:
+        return [f"audit.signer, audit.former_vkeys: {refused.fault.value}"]
     return []
 
 

@@ -30,7 +30,7 @@ from gateway.store.open import StoreAddress, StoreUnavailable, read_address
 LOCK: Final = "lock"
 
 _STATUS: Final = r"lists|token-lists|keeper\.sock|snapshot-.*"
-_AUDIT: Final = r"decisions|changes|audit\.sock|positions\..*"
+_AUDIT: Final = r"decisions|changes|peers|audit\.sock|positions\..*"
 _HANDLES: Final = r"epoch-.*|destroyed-.*|\.new-.*|lock"
 
 

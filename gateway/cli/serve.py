@@ -118,6 +118,7 @@ def _supervise(config: Config, log: EventLog) -> int:
     """Serve in processes of their own, with this one as their supervisor."""
     from importlib.metadata import version
 
+    from gateway.audit_pages import audit_pages
     from gateway.config.handed_on import hand_on
     from gateway.supervisor.settings import ReplayMemory, SupervisorSettings, posts
     from gateway.supervisor.supervisor import SupervisionRefused, Supervisor
@@ -127,7 +128,7 @@ def _supervise(config: Config, log: EventLog) -> int:
 
     its_version = version("healthcode-gateway")
     settings = SupervisorSettings(
-        posts=posts(workers=config.service.workers, keeper=config.status is not None),
+        posts=posts(workers=config.service.workers, keeper=config.status is not None or config.audit is not None),
         grpc_host=config.grpc.listen.host,
         grpc_port=config.grpc.listen.port,
         http_host=config.http.listen.host,
@@ -150,6 +151,7 @@ def _supervise(config: Config, log: EventLog) -> int:
             metrics=ProcessMetrics(version=its_version),
             environment=config.service.environment,
             version=its_version,
+            below=audit_pages(config.audit),
         )
         try:
             if not await _started(supervisor, told):

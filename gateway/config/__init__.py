@@ -10,8 +10,8 @@ Rules:
 - The result is frozen. A changed file needs a restart; SIGHUP re-reads what it names (trust lists, rules, profiles with
   their credentials, published lists, the registry of callers, TLS files), not this.
 
-- `schema.py`   every option, with its form and its default; `status.py` those of live status, `handles.py` those of
-                handles, `replay.py` those of the replay guard, `forms.py` the forms
+- `schema.py`   every option, with its form and its default; `status.py`, `handles.py`, `replay.py`, `audit.py` those of
+                one room; `forms.py` the forms
 - `sources.py`  file, environment and flags, put together and told of when wrong
 - `handed_on.py`  from one process of a gateway to the others
 """

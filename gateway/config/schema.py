@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from keys.values import Environment
 
+from .audit import AuditSection
 from .forms import Endpoint, ListenOn, Section, Signer
 from .handles import HandlesSection
 from .replay import ReplaySection
@@ -258,6 +259,7 @@ class Config(BaseSettings):
     )
     receipts: ReceiptsSection
     replay: ReplaySection = ReplaySection()
+    audit: AuditSection | None = Field(default=None, description="Absent: no audit log is kept.")
     log: LogSection = LogSection()
 
     @classmethod
@@ -285,6 +287,8 @@ class Config(BaseSettings):
                 raise ValueError('replay.insecure_no_guard is for service.environment = "test" only')
             if self.replay.insecure_redis_in_plaintext:
                 raise ValueError('replay.insecure_redis_in_plaintext is for service.environment = "test" only')
+            if self.audit is None:
+                raise ValueError('[audit] is required where service.environment = "production"')
         return self
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from .audit import AuditSection, PeerSection
 from .forms import SignerUri
 from .replay import ReplaySection
 from .schema import ENV_PREFIX, CallersSection, Config
@@ -167,6 +168,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             "handles": handles,
             "callers": _anchored_callers(config.callers, folder),
             "replay": _anchored_files(config.replay, folder),
+            "audit": None if config.audit is None else _anchored_audit(config.audit, folder),
             "receipts": receipts.model_copy(
                 update={
                     "signer": _anchored_signer(receipts.signer, folder),
@@ -200,7 +202,17 @@ def _anchored_status(status: StatusSection, folder: Path) -> StatusSection:
     )
 
 
-_FileSection = TypeVar("_FileSection", FollowSection, TokenListSection, ReplaySection)
+def _anchored_audit(audit: AuditSection, folder: Path) -> AuditSection:
+    return audit.model_copy(
+        update={
+            "directory": folder / audit.directory,
+            "signer": _anchored_signer(audit.signer, folder),
+            "peers": tuple(_anchored_files(one, folder) for one in audit.peers),
+        }
+    )
+
+
+_FileSection = TypeVar("_FileSection", FollowSection, TokenListSection, ReplaySection, PeerSection)
 
 
 def _anchored_files(section: _FileSection, folder: Path) -> _FileSection:

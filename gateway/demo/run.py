@@ -68,6 +68,10 @@ directory = "status"
 listen = "{status}"
 signer = "file:{lists}"
 issuer = "https://gateway.example/lists"
+[audit]
+directory = "audit"
+origin = "gateway.example/demo"
+signer = "file:{audit}"
 """
 _PROVINCES = """\
 [provinces]
@@ -127,7 +131,8 @@ async def run_demo(
                 connected(f"{host}:{app.grpc_port}") as client,
                 connected_status(f"{host}:{app.status_port}") as lists,
             ):
-                course = _Course(console, app, host, clock, client, LiveList(lists, make_guizhou(home)))
+                live = LiveList(lists, make_guizhou(home))
+                course = _Course(console, app, host, clock, client, live, home.folder / "audit")
                 return await course.run(samples, once=once)
         except (BatchRefused, StoreDegraded) as failed:
             why = f"the list that is kept there cannot be gone on with ({failed}): remove the folder"
@@ -146,6 +151,8 @@ class _Course:
     clock: DemoClock
     client: VerificationClient
     live: LiveList
+    audit: Path
+    """Where the gateway keeps its audit log."""
 
     async def run(self, samples: Sequence[Sample], *, once: bool) -> bool:
         """Run it; return whether every verdict was the expected one."""
@@ -159,7 +166,7 @@ class _Course:
         verdicts += await self._turn_red()
         self.console.print(_summary(verdicts))
         if not once:
-            self._say(_invitation(self.host, self.app, samples[0]))
+            self._say(_invitation(self.host, self.app, samples[0], self.audit))
             beating = asyncio.create_task(self.live.keep_alive())
             await _until_interrupted()
             beating.cancel()
@@ -204,7 +211,7 @@ def prepare(
     issuers = make_issuers(home)
     listed = (*(issuer.listed for issuer in issuers.all()), *public.issuers, *provinces.issuers)
     home.trust_list.write_bytes(trust_document(listed, at))
-    for name in ("gateway", "conversion", "lists"):
+    for name in ("gateway", "conversion", "lists", "audit"):
         home.signer(name, Algorithm.ED25519)
     text = _CONFIG.format(
         grpc=grpc,
@@ -214,6 +221,7 @@ def prepare(
         conversion=home.key_file("conversion").name,
         status=_port_after(grpc),
         lists=home.key_file("lists").name,
+        audit=home.key_file("audit").name,
     )
     samples = [*own_samples(issuers, at), *live_samples(issuers.guizhou, at), *public.samples, *provinces.samples]
     if provinces.directory is not None:
@@ -274,13 +282,15 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
     return f"\n{right} of {len(verdicts)} verdicts are the expected ones."
 
 
-def _invitation(host: str, app: App, sample: Sample) -> str:
+def _invitation(host: str, app: App, sample: Sample, audit: Path) -> str:
     return (
         f"\nThe gateway is serving: gRPC on {host}:{app.grpc_port}, metrics and health on http://{host}:{app.http_port}.\n"
         "Call it from another terminal:\n\n"
         f"  .venv/bin/hcgw ask --to {host}:{app.grpc_port} --division {RECEIVING} {sample.code.decode()}\n\n"
         "Which lists of live status it holds, and how old they are:\n\n"
         f"  .venv/bin/hcgw status lists --to {host}:{app.status_port}\n\n"
+        "What it has written down of all that, and of nobody:\n\n"
+        f"  .venv/bin/hcgw audit show {audit / 'decisions'} --last 5\n\n"
         "Ctrl-C ends it."
     )
 

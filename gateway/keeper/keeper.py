@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
+from gateway.auditing import Auditing
 from gateway.callers.identity import domain_of
 from gateway.changes import ListHead, ListName, StoreDegraded
 from gateway.config import Config
@@ -50,6 +52,7 @@ from gateway.watches.settings import WatchSettings
 from gateway.watches.watches import Watches
 from gateway.web.peers import LOOPBACK
 
+from .colours import AGAIN_S, ColourRecorder
 from .own_lists import LOOK_S, close_left_lists
 from .plain_edge import PlainEdge, plain_readers
 from .sources import followed_gateways, plain_lists
@@ -69,8 +72,9 @@ class Keeper:
         clock: Callable[[], Instant],
         metrics: Metrics,
         log: EventLog,
+        auditing: Auditing | None = None,
     ) -> None:
-        """Load the signer; open nothing. Raises: StartRefused."""
+        """Load the signer; open nothing. `auditing` writes down each batch of colours. Raises: StartRefused."""
         if config.status is None:
             raise ValueError("no [status]")
         self._config = config
@@ -79,6 +83,8 @@ class Keeper:
         self._clock = clock
         self._log = log
         self._metrics = metrics
+        self._auditing = auditing
+        self._colours: ColourRecorder | None = None
         self._signer = load_status_signer(config.status)
         self._enrolled = frozenset(config.status.enrolled)
         self._plain_readers = plain_readers(config)
@@ -153,6 +159,9 @@ class Keeper:
             folder=status.directory,
             clock=self._clock,
         )
+        if self._auditing is not None:
+            self._colours = ColourRecorder(ledger, WIRE, self._auditing.recorder, self._auditing.positions, self._clock)
+            desk = replace(desk, delivering=self._colours.deliveries.by)
         watching = WatchesWatch(self._metrics.watches, self._log)
         judge = PipelineJudge(lambda: self._judging.pipeline)
         self._watches = watches = Watches(
@@ -190,6 +199,7 @@ class Keeper:
             self._again_and_again(self._status.checkpoint_s, ledger.checkpoint),
             self._again_and_again(PROBE_S, ledger.probe),
             self._again_and_again(LOOK_S, self._close_left_lists),
+            *(() if self._colours is None else (self._again_and_again(AGAIN_S, self._colours.run),)),
             *(follower.run() for follower in self._gateway_followers()),
             *(follower.run() for follower in self._token_list_followers()),
         ]

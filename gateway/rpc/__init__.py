@@ -21,6 +21,7 @@ A request's way in, one file per question:
 - `desk.py`          what the handlers need
 - `time_left.py`     how long may asking an issuer take? what the caller's deadline leaves
 - `receipts_together.py`  one signature for the receipts of a batch, or of a stream's answers
+- `audited.py`       the decisions of a call on their way into the audit log
 - `look_ahead.py`    answers of a stream in order, where some must be waited for
 - `convert.py`, `status_convert.py`  values <-> messages, the only mapping code: verdicts, and batches of live status
 - `errors.py`, `status.py`  why the edge failed to answer, and the one table error -> google.rpc.Status

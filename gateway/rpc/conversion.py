@@ -21,7 +21,7 @@ from gateway.rpc.convert import fill_time
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.methods import CONVERSION
 from gateway.rpc.validation import parsed
-from gateway.rpc.verification import agreed, decided, refuse_without_signer, tell
+from gateway.rpc.verification import agreed, decided, refuse_without_signer, tell, trace_of
 from gateway.values import Caller, Instant, Way
 
 if TYPE_CHECKING:
@@ -39,9 +39,12 @@ async def convert_code(
     if terms.division is None:
         raise RequestInvalid("context.receiving_division", "is required")
     refuse_without_signer(request.receipt_requested, desk)
+    trace = trace_of("ConvertCode", terms, caller, desk)
     shown = await decided(request.code, terms, at, desk, Way.CONVERT, receipt=request.receipt_requested)
     response = pb.ConvertCodeResponse()
     tell(response.verdict, shown, request, terms, caller, desk, request.code)
+    trace.write(shown.decision, request.code, response.verdict.receipt_salt)
+    await trace.kept()
     converter = desk.converter
     made = (
         None if converter is None else converter.convert(shown.decision, request.code, division=terms.division, at=at)

@@ -15,6 +15,7 @@ from gateway.policy.replay import to_a_person
 from gateway.receipts.receipt import Draft, IssuedReceipt, SignedTogether
 from gateway.replay.guard import Guarded
 from gateway.replay.showing import Showing
+from gateway.rpc.audited import KeepsAudit
 from gateway.values import (
     Caller,
     CodeMarks,
@@ -216,3 +217,5 @@ class VerificationDesk:
     handles: MakesHandles | None = None
     """None if the gateway makes none: then PROVINCE is NotReady."""
     disclosures: WatchesDisclosures = UNWATCHED
+    audit: KeepsAudit | None = None
+    """None: no decision is written down."""

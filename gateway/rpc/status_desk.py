@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from gateway.changes import BatchDigest
 from gateway.errors import CallerRefused, RefusalReason
 from gateway.instants import now
 from gateway.publishing.ledger import Ledger
@@ -22,6 +23,10 @@ MAX_STREAMS: Final = 8
 
 MAX_SNAPSHOTS: Final = 2
 """At one time, for all callers: each is a copy of a whole list. Others wait."""
+
+
+def _nobody(_digest: BatchDigest, _caller: Caller) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class StatusDesk:
     """A stream of changes ends by itself, and is begun again, before the connection is ended for its age."""
     snapshots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SNAPSHOTS), repr=False)
     streams: Counter[CallerId] = field(default_factory=Counter, repr=False)
+    delivering: Callable[[BatchDigest, Caller], None] = _nobody
+    """Told who delivers a batch before it is submitted; must not raise or wait."""
 
     def refuse_strangers(self, caller: Caller) -> None:
         """Return if `caller` may follow lists: asked before anything of the request is looked at.

@@ -28,7 +28,7 @@ from gateway.rpc.snapshots import fill_head, longest_s, snapshot_parts
 from gateway.rpc.status_convert import MAX_SIGNATURES, name_of, signed_of
 from gateway.rpc.status_desk import StatusDesk
 from gateway.rpc.validation import check, parsed
-from gateway.values import Instant, IssuerId
+from gateway.values import Caller, Instant, IssuerId
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -58,10 +58,9 @@ class StatusServicer:
 
     async def publish_changes(self, raw: bytes, _context: Context) -> bytes:
         """Answer PublishChanges."""
-        current_caller()
-        desk = self._desk()
+        caller, desk = current_caller(), self._desk()
         # A task of its own: neither the caller's deadline nor her end leaves a batch half taken.
-        task = asyncio.create_task(_publish(raw, desk, desk.clock()))
+        task = asyncio.create_task(_publish(raw, caller, desk, desk.clock()))
         self._taking.add(task)
         task.add_done_callback(self._taken)
         return (await asyncio.shield(task)).SerializeToString()
@@ -111,12 +110,14 @@ class StatusServicer:
             task.exception()  # told to the caller, if she is still there; never to the loop's log
 
 
-async def _publish(raw: bytes, desk: StatusDesk, at: Instant) -> pb.PublishChangesResponse:
+async def _publish(raw: bytes, caller: Caller, desk: StatusDesk, at: Instant) -> pb.PublishChangesResponse:
     if crowded_inside(raw, 1, MAX_SIGNATURES + 1):
         raise BatchRefused(BatchRefusal.TOO_LARGE, "signatures")
     request = parsed(pb.PublishChangesRequest, raw)
     check(request)
-    taken = await desk.ledger.submit(signed_of(request.signed_batch), at)
+    signed = signed_of(request.signed_batch)
+    desk.delivering(signed.digest, caller)
+    taken = await desk.ledger.submit(signed, at)
     return pb.PublishChangesResponse(held_number=taken.held, repeated_batch=taken.repeated)
 
 

@@ -24,7 +24,9 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.callers.rights import authorise
 from gateway.clinical import ClinicalQuestion
 from gateway.errors import NotReady, RequestInvalid
+from gateway.recording.trail import Asked
 from gateway.replay.showing import scope_of
+from gateway.rpc.audited import Trace
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of, time_of
 from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.disclosing import clinical_question, refuse_without_key, told
@@ -75,9 +77,12 @@ async def verify_code(
     """
     terms = agreed(request, request.context, caller, desk)
     refuse_without_signer(request.receipt_requested, desk)
+    trace = trace_of("VerifyCode", terms, caller, desk)
     response = pb.VerifyCodeResponse()
     shown = await decided(request.code, terms, at, desk, receipt=request.receipt_requested)
     tell(response.verdict, shown, request, terms, caller, desk, request.code)
+    trace.write(shown.decision, request.code, response.verdict.receipt_salt)
+    await trace.kept()
     return response
 
 
@@ -90,6 +95,7 @@ async def assess_displayed_code(
     """
     terms = agreed(request, request.context, caller, desk)
     refuse_without_signer(request.receipt_requested, desk)
+    trace = trace_of("AssessDisplayedCode", terms, caller, desk)
     shown = DisplayedCode(
         DivisionCode(request.issuing_division),
         request.displayed,
@@ -99,6 +105,8 @@ async def assess_displayed_code(
     desk.watch(decision)
     response = pb.AssessDisplayedCodeResponse()
     tell(response.verdict, Shown(decision), request, terms, caller, desk, None)
+    trace.write(decision, None, b"")
+    await trace.kept()
     return response
 
 
@@ -115,14 +123,16 @@ async def verify_codes(
     # More than a batch can have is refused for its form: it must not look as if waiting would help.
     terms = agreed(request, request.context, caller, desk, min(len(request.items), MAX_BATCH))
     drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipts_requested)
+    trace = trace_of("VerifyCodes", terms, caller, desk)
     response = pb.VerifyCodesResponse()
     try:
         async with asyncio.TaskGroup() as asking:
-            await _judge_each(request, response, _Round(terms, caller, at, desk, drafts), asking)
+            await _judge_each(request, response, _Round(terms, caller, at, desk, drafts, trace), asking)
     except ExceptionGroup as failed:  # the group's wrapping is no news to the caller: the failure itself has its row
         raise failed.exceptions[0] from None
     if drafts is not None:
         drafts.sign(response, at)
+    await trace.kept()
     return response
 
 
@@ -149,17 +159,19 @@ def stream_item(
         raise RequestInvalid("context", "is required in the first message")
     drafts = drafts_for(caller, terms.purpose, desk, wanted=request.receipt_requested)
     response, item = pb.StreamVerificationsResponse(), request.item
-    judging = _Round(terms, caller, at, desk, drafts)
+    judging = _Round(terms, caller, at, desk, drafts, trace_of("StreamVerifications", terms, caller, desk))
     found = desk.pipeline.verify(item.code, at=at, division=terms.division, purpose=terms.purpose)
     if isinstance(found, Decision):
         filling = _fill(response.verdict, found, item, judging)
         if filling is None:
-            return terms, response
+            waiting = judging.trace.waiting()
+            return terms, response if waiting is None else _after(waiting, response)
     else:
         filling = _ask_and_fill(response.verdict, found, item, judging)
 
     async def filled(filling: Coroutine[Any, Any, None]) -> pb.StreamVerificationsResponse:
         await filling
+        await judging.trace.kept()
         return response
 
     return terms, filled(filling)
@@ -218,6 +230,14 @@ def tell(
         verdict.receipt, verdict.receipt_salt = issued.text, issued.salt
 
 
+def trace_of(call: str, terms: Terms, caller: Caller, desk: VerificationDesk) -> Trace:
+    """Return what the decisions of an RPC are written down with. Raises: NotReady if they cannot be."""
+    asked = Asked(call, caller.caller_id, terms.purpose, terms.profile, terms.division)
+    if terms.clinical is not None:
+        asked = asked._replace(clinical_item=terms.clinical.item.name, lawful_basis=terms.clinical.basis.name)
+    return Trace(desk.audit, asked)
+
+
 def refuse_without_signer(receipt_requested: bool, desk: VerificationDesk) -> None:  # noqa: FBT001 one question, asked in one way
     """Raise NotReady before anything is judged if a receipt is wanted and cannot be signed."""
     if receipt_requested and desk.receipts is None:
@@ -261,6 +281,12 @@ class _Round:
     desk: VerificationDesk
     drafts: Drafts | None
     """None if no receipts are wanted."""
+    trace: Trace
+
+
+async def _after(waiting: Awaitable[None], response: pb.StreamVerificationsResponse) -> pb.StreamVerificationsResponse:
+    await waiting
+    return response
 
 
 async def _judge_each(
@@ -336,6 +362,7 @@ def _write(verdict: pb.Verdict, decision: Decision, shown: Shown, item: pb.CodeI
     fill_verdict(verdict, said, item.request_id)
     if judging.drafts is not None:
         judging.drafts.write(verdict, said, item, shown.passage)
+    judging.trace.write(shown.decision, item.code, verdict.receipt_salt)
 
 
 def _take_note(code: bytes, judged: Decision, shown: Shown, desk: VerificationDesk) -> None:

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -29,6 +29,7 @@ from gateway.web.pages import (
     plain,
     readiness,
 )
+from gateway.web.pages import Page as MadePage
 
 from .ask import Page
 from .child import Role
@@ -57,14 +58,21 @@ class OwnNumbers(Protocol):
 class ProcessPages(Routes):
     """The pages, gathered from the guarded processes."""
 
-    def __init__(self, guards: Sequence[Guard], numbers: OwnNumbers, patience: Patience) -> None:
+    def __init__(
+        self,
+        guards: Sequence[Guard],
+        numbers: OwnNumbers,
+        patience: Patience,
+        below: Mapping[str, MadePage] | None = None,
+    ) -> None:
         super().__init__(
             {
                 METRICS: self._metrics,
                 LIVEZ: alive,
                 READYZ: self._readyz,
                 KEY_SET: self._key_set,
-            }
+            },
+            below,
         )
         self._guards = guards
         self._numbers = numbers

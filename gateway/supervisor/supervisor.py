@@ -19,7 +19,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import gateway
@@ -28,6 +28,7 @@ from gateway.watch.event import Part
 from gateway.watch.events import Draining, HttpAnswered, ReadinessChanged, Serving, Starting, Stopped
 from gateway.watch.logs import EventLog
 from gateway.watch.processes import ProcessMetrics, ProcessWatch
+from gateway.web.pages import Page
 from gateway.web.server import HttpServer
 
 from .child import Role, Terms
@@ -68,14 +69,19 @@ class Supervisor:
         environment: str,
         version: str,
         command: Sequence[str] | None = None,
+        below: Mapping[str, Page] | None = None,
     ) -> None:
-        """Make it; nothing is opened or started. `command` is the program of the processes (ours if None)."""
+        """Make it; nothing is opened or started. `command` is the program of the processes (ours if None).
+
+        `below` are pages that others make, by the beginning of their paths.
+        """
         self._settings = settings
         self._log = log
         self._metrics = metrics
         self._command = process_command() if command is None else tuple(command)
         self._began = asyncio.get_running_loop().time()
         self._guards: tuple[Guard, ...] = ()
+        self._below = below
         self._pages = ProcessPages((), metrics, settings.patience)
         self._resources = contextlib.AsyncExitStack()
         self._looking: asyncio.Task[None] | None = None
@@ -185,7 +191,7 @@ class Supervisor:
         )
         for guard in self._guards:
             self._metrics.announce(guard.name)
-        self._pages = ProcessPages(self._guards, self._metrics, settings.patience)
+        self._pages = ProcessPages(self._guards, self._metrics, settings.patience, self._below)
         return self._pages
 
     async def _spawn(self, terms: Terms) -> Process:

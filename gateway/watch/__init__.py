@@ -1,7 +1,8 @@
 """What an operator sees: every metric name, log event and field is defined in this room and nowhere else.
 
 - `events.py`     the log events: one frozen type each, with its fields. What is not there cannot be logged.
-- `events_status.py`, `events_replay.py`, `events_handles.py`  those of a room; `event.py` says what an event is
+- `events_status.py`, `events_replay.py`, `events_handles.py`, `events_audit.py`  those of a room; `event.py` says what
+                  an event is
 - `logs.py`       writes events as JSON lines; keeps the libraries' and Python's own words off the output
 - `metrics.py`    one registry per gateway and everything that is in it
 - `verdicts.py`   verifications by issuer, format, measure and reason
@@ -9,6 +10,7 @@
 - `provinces.py`  questions to the provinces, breakers, fall-backs
 - `callers.py`    callers who were turned away
 - `conversion.py`  converted codes, looks at their originals; fills the seam of gateway/conversion
+- `audit.py`      the audit log and other nodes' heads; fills the seams of gateway/recording
 - `receipts.py`   receipts and signatures under them
 - `replay.py`     showings of dynamic codes, and how Redis does; fills the seam of gateway/replay
 - `disclosures.py`  verdicts by profile, clinical items that were asked for

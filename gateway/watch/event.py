@@ -18,6 +18,7 @@ Part = Literal[
     "conversion",
     "status",
     "replay",
+    "audit",
     "grpc",
     "http",
 ]

@@ -14,6 +14,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .event import Event, Frames, Part
+from .events_audit import (
+    AuditAvailable,
+    AuditDegraded,
+    AuditEntriesLost,
+    AuditForgotten,
+    AuditHeadsDisagree,
+    AuditNotPublished,
+    AuditOpened,
+    AuditPeerBack,
+    AuditPeerGone,
+    AuditRunCutOff,
+    AuditUnavailable,
+    AuditWell,
+)
 from .events_handles import HandleKeyBack, HandleKeyMade, HandleKeysDestroyed, HandleKeyUnavailable
 from .events_replay import ReplayFound, ReplayGuardAlone, ReplayGuardShared, ReplayUnchecked
 from .events_status import (
@@ -361,6 +375,18 @@ EVENTS: dict[str, type[Event]] = {
         ReplayGuardAlone,
         ReplayGuardShared,
         ReplayFound,
+        AuditOpened,
+        AuditDegraded,
+        AuditWell,
+        AuditUnavailable,
+        AuditAvailable,
+        AuditEntriesLost,
+        AuditRunCutOff,
+        AuditNotPublished,
+        AuditForgotten,
+        AuditPeerGone,
+        AuditPeerBack,
+        AuditHeadsDisagree,
         ClockJumped,
         Unhandled,
         LibrarySpoke,

@@ -94,7 +94,7 @@ class EventLog:
             cache_logger_on_first_use=True,
         )
         self._least = _LEVELS[level]
-        self._instance = instance
+        self.instance = instance
 
     def emit(self, event: Event) -> None:
         """Write `event`, if it is severe enough."""
@@ -103,7 +103,7 @@ class EventLog:
             return
         values = {one.name: getattr(event, one.name) for one in fields(event)}
         with suppress(OSError, ValueError):
-            getattr(self._line, severity)(event.name, instance=self._instance, **values)
+            getattr(self._line, severity)(event.name, instance=self.instance, **values)
 
     def unhandled(
         self, where: Literal["main", "thread", "loop", "finaliser", "http", "handles"], exc: BaseException | None

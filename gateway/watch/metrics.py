@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from gateway.values import Instant
 
+from .audit import AuditMetrics
 from .callers import CallerMetrics
 from .conversion import ConversionMetrics
 from .disclosures import DisclosureCounts
@@ -69,6 +70,7 @@ class Metrics:
         self.disclosures = DisclosureCounts()
         self.registry.register(self.disclosures)
         self.handles = HandleMetrics(self.registry)
+        self.audit = AuditMetrics(self.registry)
         self.status = StatusMetrics(self.registry, clock)
         self.following = FollowMetrics(self.registry)
         self.watches = WatchMetrics(self.registry)

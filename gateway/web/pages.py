@@ -2,7 +2,7 @@
 
 Rules:
 
-- Four pages; any other path is 404, any other method 405.
+- Four pages, and what others make below a path of theirs; any other path is 404, any other method 405.
 - /livez depends on nothing: it tells that the process turns its event loop.
 - /readyz is asked anew each time and never latched; it names each check and its state, no file and no reason text.
 - Nothing that a caller sent is ever repeated.
@@ -35,11 +35,13 @@ class Check:
 
     name: str
     state: str
+    essential: bool = True
+    """Whether what is wrong hinders being ready; else it is told only."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.state == "ok"
+        """Whether nothing that is wrong hinders being ready."""
+        return self.state == "ok" or not self.essential
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +72,29 @@ class Answer:
     """A body that is too large for memory, instead of `body`. Whoever sends the answer closes it."""
 
 
+Page = Callable[[Question], Awaitable[Answer]]
+
+
 class Routes:
     """Which pages there are. GET and HEAD, no body; everything else is refused in the same way on every edge."""
 
-    def __init__(self, pages: Mapping[str, Callable[[Question], Awaitable[Answer]]]) -> None:
+    def __init__(self, pages: Mapping[str, Page], below: Mapping[str, Page] | None = None) -> None:
+        """Take the pages by their paths, and by a beginning with a slash at its end those that stand below it."""
         self._pages = pages
+        self._below = below or {}
 
     async def answer(self, question: Question) -> Answer:
         """Return the answer to `question`; 404, 405 and 413 are answers too."""
-        page = self._pages.get(question.path)
+        route, page = question.path, self._pages.get(question.path)
+        if page is None:
+            route = "/".join(question.path.split("/", 2)[:2]) + "/"
+            page = self._below.get(route)
         if page is None:
             return plain("other", HTTPStatus.NOT_FOUND)
         if question.method not in {"GET", "HEAD"}:
-            return plain(question.path, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
+            return plain(route, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD"})
         if question.has_body:
-            return plain(question.path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return plain(route, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return await page(question)
 
 
@@ -97,6 +107,7 @@ class Pages(Routes):
         metrics: Callable[[str], tuple[bytes, str]],
         checks: Callable[[], tuple[Check, ...]],
         key_set: Callable[[], bytes],
+        below: Mapping[str, Page] | None = None,
     ) -> None:
         """Take what the pages show.
 
@@ -104,6 +115,7 @@ class Pages(Routes):
             metrics: all numbers and their content type for an Accept header; may run in a thread.
             checks: the conditions of being ready, now.
             key_set: the public receipt keys as a JWKS document.
+            below: pages that others make, by the beginning of their paths.
 
         """
         self._metrics = metrics
@@ -116,7 +128,8 @@ class Pages(Routes):
                 LIVEZ: alive,
                 READYZ: self._readyz,
                 KEY_SET: self._jwks,
-            }
+            },
+            below,
         )
 
     async def _metrics_page(self, question: Question) -> Answer:

@@ -196,11 +196,12 @@ TLS = [
 ]
 REGISTRY = ["callers.registry=callers.toml", "callers.insecure_everyone_may_ask=false"]
 ROOTS = ['callers.roots={"zj.example"="zj.pem"}']
+AUDIT = ["audit.directory=audit", "audit.origin=gw.example/1", "audit.signer=file:audit.key.pem"]
 
 
 def test_everyone_may_ask_in_a_test_only(file: Path) -> None:
     assert "insecure_everyone_may_ask" in refused(file, *TLS, "service.environment=production")["configuration"]
-    config = load(file, [*TLS, *REGISTRY, *ROOTS, "service.environment=production"])
+    config = load(file, [*TLS, *REGISTRY, *ROOTS, *AUDIT, "service.environment=production"])
     assert config.callers.registry == file.parent / "callers.toml"
     assert config.callers.roots == {"zj.example": file.parent / "zj.pem"}
 
@@ -226,7 +227,7 @@ def test_tls_needs_all_three_files(file: Path) -> None:
 def test_reflection_is_refused_in_production(file: Path) -> None:
     tls = [f"grpc.tls.{name}_file={name}.pem" for name in ("certificate", "key", "client_ca")]
     settings = [*tls, "grpc.insecure_plaintext_on_loopback=false", "service.environment=production"]
-    settings += [*REGISTRY, *ROOTS]
+    settings += [*REGISTRY, *ROOTS, *AUDIT]
     assert load(file, settings).grpc.reflection is False
     assert set(refused(file, *settings, "grpc.reflection=true")) == {"configuration"}
 

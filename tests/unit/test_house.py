@@ -71,6 +71,7 @@ TABLE = {
         )
     ),
     "gateway.watches": Row((*WORDS, "gateway.sealed", "gateway.status", "gateway.publishing"), ()),
+    "gateway.recording": Row((*WORDS, "gateway.audit", "gateway.receipts.merkle", "gateway.web.pages", "keys")),
     "gateway.keeper": Row(("gateway", "keys")),
     "gateway.supervisor": Row(("gateway", "keys")),
     "gateway.clock_watch": Row(WORDS, ()),
@@ -91,6 +92,8 @@ TABLE = {
     "gateway.config": Row(("gateway.loopback", "keys.values")),
     "gateway.rpc": Row(("gateway", "keys", "healthcode")),
     "gateway.web": Row(()),
+    "gateway.audit_pages": Row(("gateway.config", "gateway.recording.pages", "gateway.web.pages"), ()),
+    "gateway.auditing": Row(("gateway", "keys"), ()),
     "gateway.loading": Row(("gateway", "keys")),
     "gateway.judging": Row(("gateway", "keys")),
     "gateway.app": Row(("gateway", "keys")),

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 from prometheus_client.core import Metric
 
+from gateway.audit.entries import LogName
 from gateway.changes import ListName
 from gateway.values import Algorithm, Instant, IssuerId, KeyId, TrustedKey
 from gateway.watch.events import EVENTS
@@ -39,6 +40,9 @@ def filled() -> Metrics:
     metrics.provinces.show_breaker("zhejiang", 0)
     metrics.provinces.show_in_flight("zhejiang", 0)
     metrics.following.announce("gateway")
+    metrics.audit.announce("peer")
+    outbox = SimpleNamespace(log=LogName.DECISIONS, put_so_far=0, waiting=0)
+    metrics.audit.outboxes.show(lambda: [outbox])
     name = ListName(IssuerId("a"), "https://a.test/1")
     metrics.status.held.show(lambda: [SimpleNamespace(name=name, observed=Instant(0.0), capacity=2)])
     return metrics
