@@ -18,8 +18,8 @@
 - `dev_key.py`    dev-key: a throw-away key to sign with
 - `status.py`     status lists | open | publish | close | watch: live status (`status_changes.py`, `status_watch.py`)
 - `db.py`         db migrate | check | copy: the store of signed batches (`db_check.py`)
-- `audit.py`      audit key | verify | show | prove | check-proof | compare: the audit log (`audit_show.py`,
-                  `audit_proof.py`, `audit_head.py`)
+- `audit.py`      audit key | verify | show | prove | check-proof | compare | appeal: the audit log
+                  (`audit_show.py`, `audit_proof.py`, `audit_appeal.py`, `audit_head.py`)
 - `purge.py`      purge: delete all that a gateway kept (`purge_places.py`: what that is)
 - `version.py`    version
 

@@ -17,6 +17,7 @@ from gateway.instants import format_instant
 from keys.notes import NoteRefused, NoteSigner
 from keys.signer import SignerUnavailable, open_signer
 
+from .audit_appeal import appeal
 from .audit_head import NOT_VALID, UNKNOWN, Folder, Vkeys, end, note_keys, read, refuse
 from .audit_proof import check_proof, compare, prove
 from .audit_show import show
@@ -74,6 +75,7 @@ app.command("show")(show)
 app.command("prove")(prove)
 app.command("check-proof")(check_proof)
 app.command("compare")(compare)
+app.command("appeal")(appeal)
 
 
 @app.command("key")
