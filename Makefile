@@ -2,7 +2,7 @@
 # The environment is .venv, so .venv/bin/hcgw is the command. Nothing outside this folder is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation bench-changes bench-kills bench-replay fuzz serve lock clean
+.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation bench-changes bench-kills bench-replay bench-audit-kills fuzz serve lock clean
 
 # The first Python >= 3.11 on the path, or the one you name: make PYTHON=/path/to/python3.11 test
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
@@ -55,6 +55,9 @@ bench-kills: $(DEV) ## Kill the processes of two gateways at 200 random instants
 
 bench-replay: $(DEV) ## Show screenshots at two nodes while Redis is killed, paused and flaps; writes build/bench-replay.json
 	@$(PY) -m tests.bench.replay $(ARGS)
+
+bench-audit-kills: $(DEV) ## Kill a gateway's processes 200 times under load: every answer has its audit entry, once
+	@$(PY) -m tests.bench.audit_gateway_kills $(ARGS)
 
 fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how long and which)
 	@build/fuzz/bin/python -m tests.fuzz $(ARGS)

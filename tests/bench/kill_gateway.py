@@ -16,11 +16,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tests.integration.gateway_process import INSTANCE, ROOT
-
-from .nation_site import NationSite
 
 WHOLE: Final = "gateway"
 """The supervisor and all of its processes at once."""
@@ -69,6 +67,15 @@ class _Killed:
     kills: int = 1
 
 
+class HasConfig(Protocol):
+    """A gateway's folder."""
+
+    @property
+    def config(self) -> Path:
+        """Return the file that it is started with."""
+        ...
+
+
 class NotStarted(Exception):
     """A gateway ended, or hung, before it served. The text is what it complained of."""
 
@@ -78,7 +85,7 @@ class KillableGateway:
     """One gateway. Make, start, kill and stop it in the same event loop."""
 
     number: int
-    site: NationSite
+    site: HasConfig
     settings: tuple[str, ...] = ()
     restarts: list[Restart] = field(default_factory=list)
     complaints: Counter[str] = field(default_factory=Counter)
