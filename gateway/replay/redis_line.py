@@ -32,7 +32,7 @@ from gateway.loopback import is_loopback
 from .observer import Silence
 from .questions import Question, RedisSilent
 
-CONNECT_S: Final = 1.0
+CONNECT_S: Final = 5.0
 """Seconds to connect and to be let in. Nobody waits for it."""
 
 SINCE: Final = "hcgw:replay:since"

@@ -35,7 +35,7 @@ FIRST_AGAIN_S: Final = 0.1
 LONGEST_AGAIN_S: Final = 2.0
 """Seconds between two attempts to connect; the first is made at once."""
 
-OFFER_S: Final = 1.0
+OFFER_S: Final = 5.0
 """Seconds that Redis has to take what it missed. Nobody waits for it."""
 
 _LOOKS: Final = 3

@@ -77,6 +77,23 @@ def test_plaintext_elsewhere_has_an_ugly_name_and_authorities_are_for_tls(tmp_pa
         read_address("redis://127.0.0.1", ca_file=tmp_path / "ca.pem")
 
 
+async def test_the_rights_that_the_document_names_are_enough() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "replay.md").read_text()
+    [line] = [one for one in page.splitlines() if one.startswith("ACL SETUSER")]
+    server = RedisServer()
+    server.start()
+    try:
+        assert server.ask(*line.replace("PASSWORD", "secret").split()) == b"+OK\r\n"
+        line_ = RedisLine(read_address(server.url.replace("unix://", "unix://hcgw:secret@")))
+        await line_.open(30.0)
+        for seen in (Seen.FIRST, Seen.SAME_PASSAGE):
+            await line_.send([QuestionMaker(SECRET, same_passage_s=10.0).question(showing())], [0])
+            assert (await line_.receive())[1] == [seen]
+        await line_.close()
+    finally:
+        server.close()
+
+
 # TLS
 
 

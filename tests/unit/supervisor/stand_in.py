@@ -107,6 +107,7 @@ def main() -> int:
     parser.add_argument("--line", type=int)
     parser.add_argument("--http-socket")
     parser.add_argument("--grpc-port", type=int)
+    parser.add_argument("--replay-memory", type=int)
     chosen = parser.parse_args()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -119,6 +120,8 @@ def main() -> int:
     process = StandIn(post, Path(told["folder"]), told.get(post.name, {}), chosen.grpc_port)
     before = process.starts()
     process.note("started")
+    if chosen.replay_memory is not None:
+        process.note(f"memory {os.fstat(chosen.replay_memory).st_ino}")
     line.end_with_supervisor(5.0)
     dies = process.wrong.get("dies", [])
     if before < len(dies) and dies[before] >= 0:

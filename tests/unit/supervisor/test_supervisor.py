@@ -23,7 +23,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from gateway.supervisor import supervisor as supervisor_module
-from gateway.supervisor.settings import Patience, SupervisorSettings, posts
+from gateway.supervisor.settings import Patience, ReplayMemory, SupervisorSettings, posts
 from gateway.supervisor.supervisor import SupervisionRefused, Supervisor, process_command
 from gateway.watch.logs import EventLog
 from gateway.watch.processes import ProcessMetrics
@@ -274,6 +274,30 @@ async def test_an_address_that_is_taken(made: Any, edge: str) -> None:
             await whole.supervisor.start()
     assert (caught.value.part, caught.value.configuration) == (edge, False)
     assert caught.value.where.startswith(f"{edge}.listen: 127.0.0.1:")
+    assert notes(whole.folder) == []
+
+
+async def test_all_workers_and_nobody_else_are_handed_one_memory_of_showings(made: Any) -> None:
+    whole: Whole = made(changes={"replay": ReplayMemory(1_000, 360.0)})
+    await whole.supervisor.start()
+    os.kill(whole.pid("worker-1"), signal.SIGKILL)
+    async with asyncio.timeout(LONG_S):
+        while len([one for one in notes(whole.folder) if "memory" in one]) < 3:
+            await asyncio.to_thread(whole.log.getvalue)
+    found = [one.split() for one in notes(whole.folder) if "memory" in one]
+    assert [process for process, *_ in sorted(found)] == ["worker-0", "worker-1", "worker-1"]
+    assert len({inode for _, _, inode in found}) == 1
+
+
+async def test_a_memory_that_cannot_be_had_refuses_the_start(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(capacity: int, generation_s: float) -> int:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("gateway.supervisor.supervisor.create_shared", refuse)
+    whole: Whole = made(changes={"replay": ReplayMemory(1_000, 360.0)})
+    with pytest.raises(SupervisionRefused) as caught:
+        await whole.supervisor.start()
+    assert (caught.value.part, caught.value.where) == ("replay", "replay.capacity")
     assert notes(whole.folder) == []
 
 
