@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from .questions import Question
 
-MOST: Final = 200_000
+MOST: Final = 100_000
+"""Some 60 MB."""
 
 
 class Offer(NamedTuple):
