@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,3 +78,11 @@ class FakeClock:
 def clock() -> FakeClock:
     """Return a clock at NOON that only this test moves."""
     return FakeClock()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let what this test starts be interrupted: tests that run in the background ignore SIGINT, and hand that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

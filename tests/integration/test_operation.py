@@ -317,6 +317,7 @@ def test_no_configuration_at_all(site: Site) -> None:
     assert [event["where"] for event in refusals] == [str(site.config)]
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_drains(site: Site, number: signal.Signals) -> None:
     with running(site, "grpc.lame_duck_s=2") as gateway, grpc.insecure_channel(gateway.grpc) as channel:

@@ -204,6 +204,7 @@ async def test_a_watch_that_the_gateway_ends_is_no_answer(place: Place) -> None:
             await watching
 
 
+@pytest.mark.usefixtures("interruptible")
 async def test_a_watch_that_is_interrupted_ends_in_order(place: Place) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
