@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -266,8 +265,8 @@ class App:
         await self._clock_watch.stop()
         if self._looking is not None:
             self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
+            # Gathered: to suppress its cancellation would be to swallow one of our own, which a second signal is.
+            await asyncio.gather(self._looking, return_exceptions=True)
             self._looking = None
         if self._register is not None:
             await self._register.stop()

@@ -185,8 +185,7 @@ class RegisterPublisher:
         if task is None:
             return
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)  # not suppressed: a cancellation of our own must be heard
         for uri, mirror in tuple(self._mirrors.items()):
             mirror.rests_until = Instant(0.0)
             self.list_gone(uri)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -224,9 +223,8 @@ class Keeper:
         """End in bounded time. Nothing that was acknowledged is lost."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        # Gathered: to suppress their cancellation would be to swallow one of our own, which a second signal is.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         if self._plain_edge is not None:
             await self._plain_edge.stop()

@@ -350,6 +350,32 @@ def test_a_second_signal_gives_up_waiting(site: Site) -> None:
         assert gateway.stderr == b""
 
 
+async def test_a_second_signal_is_heard_at_every_step_of_the_drain(site: Site) -> None:
+    """It cancels the drain, which itself cancels what it waits for: the one must not be taken for the other."""
+    app = App(load(site.config), log=EventLog(io.StringIO()))
+    await app.start()
+    asked_to_end, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asked_to_end.set()
+            await may_end.wait()
+
+    assert app._looking is not None
+    app._looking.cancel()
+    app._looking = asyncio.create_task(slow_to_end())
+    await asyncio.sleep(0)
+    draining = asyncio.create_task(app.drain())
+    await asked_to_end.wait()
+    draining.cancel()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await draining
+    await app._close()
+
+
 @pytest.fixture
 def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     """Return a socket that stands in for systemd's."""
