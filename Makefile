@@ -41,7 +41,7 @@ bench: $(DEV) ## Measure the six rooms against raw signature checks and rivals; 
 bench-provinces: $(DEV) ## Let one of eight provinces hang, reset and lie at a steady load; writes build/bench-provinces.json
 	@$(PY) -m tests.bench.provinces $(ARGS)
 
-bench-canaries: $(DEV) ## Search all that comes out of 100,000 look-ups for the data of the people looked up
+bench-canaries: $(DEV) ## Take 100,000 people's data through every format, dialect and RPC; search all that comes out
 	@$(PY) -m tests.bench.canaries $(ARGS)
 
 bench-nation: $(DEV) ## Hold the lists of 1.4 billion people in memory and look them up; writes build/bench-nation.json

@@ -1,8 +1,11 @@
-"""`make bench-canaries`: 100,000 look-ups of people whose data stand in every answer of their provinces; then a search.
+"""`make bench-canaries`: data of 100,000 people through every format, dialect and RPC; then a search of what came out.
 
-Searched for the name, the ID number, the phone and the address, in plain, base64 (three alignments), UTF-16 (both
-orders), hex and more: every gRPC answer and error, both outputs of the process at log level debug, all HTTP pages, the
-files below its folder; and, of a gateway in this process, everything that it still holds on to. Exit status 1 on a hit.
+Searched for name, ID number, phone and address, in plain, base64 (three alignments, both alphabets), UTF-16 (both
+orders), hex (both cases) and more: answers by profile, errors with their details, receipts, converted codes, watches,
+lists, both outputs at log level debug, HTTP pages, every file below the gateway's folder and its name; and, of a
+gateway in this process, everything that it still holds on to. Exit status 1 on a hit.
+
+Counted only: what is left in the memory of each process a minute after the last answer, by kind of region.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
-import signal
+import json
 import sys
 import tempfile
 import time
@@ -22,43 +25,24 @@ from rich.table import Table
 from gateway.app import App
 from gateway.config import load
 from gateway.watch.logs import EventLog
-from tests.integration.gateway_process import Edges, running
+from tests.integration.gateway_process import Edges
 from tests.integration.province_site import connected_site
-from tests.privacy.needles import NEEDLES, marks_in
+from tests.privacy import drill
+from tests.privacy.drill import Drill
+from tests.privacy.memory import IN_MEMORY
+from tests.privacy.needles import NEEDLES
 from tests.privacy.reachable import texts_reachable
-from tests.privacy.upstream import BUDGET, PROVINCES, Heard, files_below, look_up_all
+from tests.privacy.upstream import BUDGET, PROVINCES, Heard, look_up_all
 from tests.simulators.process import simulators
 
-PAGES = ("/metrics", "/livez", "/readyz", "/.well-known/jwks.json", "/nothing")
-HELD_SHARE = 0.2
-"""Of the look-ups, for the gateway whose memory is searched."""
-
-Row = tuple[str, int, int]
-"""What was searched, its bytes, the hits."""
+BUILD = Path(__file__).parents[2] / "build"
+HELD_SHARE = 0.1
+"""Of the people, for the gateway whose memory is walked through."""
 
 
-def of_a_process(home: Path, many: int, heard: Heard) -> tuple[list[Row], int]:
-    """Look up through a gateway process; return what was searched there and how many questions provinces were asked."""
-    with simulators(home, *PROVINCES, people=-(-many // len(PROVINCES)) + 1, budget=BUDGET) as world:
-        with running(connected_site(home, world.issuers)) as gateway:
-            look_up_all(gateway, world, many, heard)
-            pages = b"\n".join(gateway.get(page)[1] + repr(gateway.get(page)[2]).encode() for page in PAGES)
-            asked = sum(world.questions().values())
-            gateway.signal(signal.SIGTERM)
-            gateway.end()
-        written = files_below(home, but=world.directory)
-        searched = {
-            "standard output, level debug": gateway.stdout,
-            "standard error": gateway.stderr,
-            "HTTP pages": pages,
-            "files": written,
-        }
-    return [(what, len(said), len(marks_in(said))) for what, said in searched.items()], asked
-
-
-async def of_what_is_held(home: Path, many: int, heard: Heard) -> list[Row]:
-    """Look up through a gateway in this process; return what was searched of all that it holds on to."""
-    log = io.StringIO()
+async def of_what_is_held(home: Path, many: int, found: Drill) -> None:
+    """Look up through a gateway in this process; search all that it holds on to afterwards."""
+    log, heard = io.StringIO(), Heard()
     with simulators(home, *PROVINCES, people=-(-many // len(PROVINCES)) + 1, budget=BUDGET) as world:
         app = App(load(connected_site(home, world.issuers).config), log=EventLog(log, level="debug"))
         await app.start()
@@ -69,36 +53,77 @@ async def of_what_is_held(home: Path, many: int, heard: Heard) -> list[Row]:
         texts = list(texts_reachable(app, "gateway", "keys", "healthcode"))
     finally:
         await app.drain()
-    held = sum(len(text) for text in texts)
-    return [
-        (f"{len(texts):,} texts held in memory", held, sum(bool(marks_in(text)) for text in texts)),
-        ("its log, level debug", log.tell(), len(marks_in(log.getvalue().encode()))),
-    ]
+    for text in texts:
+        found.findings.hear("objects held: caches, pools, tasks", text)
+    found.findings.hear("log, level debug", log.getvalue().encode(), codes=True)
+    found.findings.searched["answers at STAFF"] += heard.searched
+    found.findings.hits["answers at STAFF"] += len(heard.leaks)
+
+
+def places_of(found: Drill, title: str) -> Table:
+    """Return what was searched, place by place."""
+    table = Table(title=title, title_justify="left")
+    for column in ("searched", "bytes", "hits"):
+        table.add_column(column, justify="left" if column == "searched" else "right")
+    for place, size in sorted(found.findings.searched.items()):
+        hits = found.findings.hits[place]
+        table.add_row(place, f"{size:,}", str(hits), style="red" if hits else None)
+    return table
+
+
+def memory_of(found: Drill, idle_s: float) -> Table:
+    """Return what is left in memory, by process and kind of region."""
+    title = f"left in memory {idle_s:.0f} s after the last answer ({len(IN_MEMORY)} spellings; counted, not judged)"
+    table = Table(title=title, title_justify="left")
+    for column in ("process", "region", "bytes read", "marks"):
+        table.add_column(column, justify="left" if column in ("process", "region") else "right")
+    for process, left in found.memory.items():
+        for kind, size in sorted(left.size.items()):
+            table.add_row(process, kind, f"{size:,}", f"{left.marks[kind]:,}")
+    return table
 
 
 def main() -> int:
-    """Run the drill; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.canaries", description=__doc__)
-    parser.add_argument("--look-ups", type=int, default=100_000, help="through the process (default 100000)")
-    many = parser.parse_args().look_ups
-    heard, held = Heard(), Heard()
+    """Run the drill, write build/bench-canaries.json; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.canaries", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--people", type=int, default=100_000, help="through the processes (default 100000)")
+    parser.add_argument("--workers", type=int, default=2, help="of the gateway (default 2)")
+    parser.add_argument("--idle-s", type=float, default=60.0, help="from the last answer to the dump (default 60)")
+    chosen = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="hcgw-bench-") as one, tempfile.TemporaryDirectory(prefix="hcgw-") as two:
-        rows, asked = of_a_process(Path(one), many, heard)
-        rows.append(("gRPC answers and errors", heard.searched, len(heard.leaks)))
-        rows += asyncio.run(of_what_is_held(Path(two), int(many * HELD_SHARE), held))
-        rows.append(("its gRPC answers and errors", held.searched, len(held.leaks)))
-    title = f"{heard.look_ups:,} look-ups, {asked:,} questions to provinces, {len(NEEDLES)} spellings"
-    table = Table(title=f"{title}, {time.perf_counter() - began:.0f} s", title_justify="left")
-    for column in ("searched", "bytes", "hits"):
-        table.add_column(column, justify="left" if column == "searched" else "right")
-    for what, size, hits in rows:
-        table.add_row(what, f"{size:,}", str(hits), style="red" if hits else None)
+        found = drill.run(Path(one), chosen.people, workers=chosen.workers, idle_s=chosen.idle_s)
+        asyncio.run(of_what_is_held(Path(two), max(1, int(chosen.people * HELD_SHARE)), found))
+    took = time.perf_counter() - began
+    people = f"{found.people:,} people, {found.asked_upstream:,} questions to provinces"
     console = Console(width=120)
-    console.print(table)
-    for verdict, count in heard.verdicts.most_common():
-        console.print(f"{count:>8,} {verdict}", highlight=False)
-    return 1 if any(hits for _, _, hits in rows) or asked < 0.9 * many else 0
+    console.print(places_of(found, f"{people}, {len(NEEDLES)} spellings, {took:.0f} s"))
+    console.print(memory_of(found, chosen.idle_s))
+    for counted in (found.calls, found.verdicts):
+        console.print(", ".join(f"{name} {count:,}" for name, count in counted.most_common()), highlight=False)
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "bench-canaries.json").write_text(json.dumps(figures(found, took), indent=1) + "\n")
+    # Half of the people show opaque codes; what is asked again within its freshness is remembered.
+    return int(bool(+found.findings.hits) or found.asked_upstream < 0.4 * chosen.people or bool(found.error_output))
+
+
+def figures(found: Drill, took: float) -> dict[str, object]:
+    """Return the figures of a run."""
+    return {
+        "people": found.people,
+        "asked_upstream": found.asked_upstream,
+        "seconds": round(took),
+        "searched": dict(found.findings.searched),
+        "hits": dict(+found.findings.hits),
+        "calls": dict(found.calls),
+        "verdicts": dict(found.verdicts),
+        "memory": {
+            process: {kind: {"bytes": size, "marks": left.marks[kind]} for kind, size in left.size.items()}
+            for process, left in found.memory.items()
+        },
+    }
 
 
 if __name__ == "__main__":
