@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -43,8 +42,8 @@ class Upkeep:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # Gathered: to suppress its cancellation would be to swallow one of our own, which a second signal is.
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _look_again_and_again(self) -> None:
         while True:

@@ -84,8 +84,8 @@ class PostgresAppends:
             async with asyncio.timeout(within_s):
                 await self._calls.join()
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        # Gathered: to suppress its cancellation would be to swallow one of our own.
+        await asyncio.gather(self._task, return_exceptions=True)
         self._fail_waiting(StoreDegraded("postgresql: closed"))
 
     async def settle(self, connection: Connection) -> None:

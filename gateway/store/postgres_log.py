@@ -117,8 +117,8 @@ class PostgresLog:
                 yield name
         finally:
             listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            # Gathered: to suppress its cancellation would be to swallow one of our own.
+            await asyncio.gather(listening, return_exceptions=True)
 
     async def check(self) -> None:
         """Write something. Raises: StoreDegraded."""
