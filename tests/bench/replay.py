@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import sys
 import tempfile
 import time
@@ -97,19 +98,21 @@ async def screenshots(here: Any, there: Any, country: Country) -> dict[str, Resu
     """Show each code at a gate of one node, and as soon as that has answered at a gate of the other."""
     codes = [country.code() for _ in range(SCREENSHOTS)]
     seconds: list[float] = []
-    flagged = 0
+    flagged = unsaid = 0
 
     async def both(code: bytes) -> None:
-        nonlocal flagged
+        nonlocal flagged, unsaid
         first = await show_code(here, code, "east-1")
         assert first.measure == "PASS", first
         second = await show_code(there, code, "west-1")
         seconds.append(second.seconds)
         flagged += second.flagged
+        unsaid += not second.closed and NOTE not in second.reasons
 
     await in_turns((both(code) for code in codes), GATES)
     return {
         "screenshots that were not flagged": Result(SCREENSHOTS - flagged, "", 0, f"of {SCREENSHOTS:,}, at two nodes"),
+        "of these, without a word of it": Result(unsaid, "", 0, f"the others said {NOTE}: Redis was late"),
         "longest until flagged": Result(
             max(seconds), "s", FLAGGED_WITHIN_S, f"p50 {quantile(seconds, 0.5) * 1e3:.1f} ms"
         ),
@@ -155,7 +158,8 @@ class Phase:
     """What was seen while Redis did one thing."""
 
     answers: int = 0
-    unanswered: int = 0
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """By the RPC's status."""
     alone: int = 0
     opened_here: int = 0
     """Second gates of the same node that let the code through."""
@@ -167,7 +171,8 @@ class Phase:
     def add(self, answer: Answer) -> None:
         """Count an answer."""
         self.answers += 1
-        self.unanswered += not answer.measure
+        if not answer.measure:
+            self.unanswered[answer.reasons[0]] += 1
         self.alone += NOTE in answer.reasons
         self.seconds.append(answer.seconds)
 
@@ -260,10 +265,11 @@ def results_of(phases: dict[str, Phase]) -> dict[str, Result]:
         note = f"{phase.alone / max(1, phase.answers):.0%} said {NOTE}; p50 {p50:.1f} ms, p99 {p99:.1f} ms"
         found[f"{name}: calls"] = Result(phase.answers, "", None, note)
     everything = sum(phase.answers for phase in phases.values())
-    missing = sum(phase.unanswered for phase in phases.values())
-    found["calls that were not answered"] = Result(
-        100 * missing / everything, "%", 100 * (1 - ANSWERED), f"{missing} of {everything:,}"
-    )
+    missing: Counter[str] = sum((phase.unanswered for phase in phases.values()), Counter())
+    when = ", ".join(f"{name} {phase.unanswered.total()}" for name, phase in phases.items() if phase.unanswered)
+    why = ", ".join(f"{status} {number}" for status, number in missing.items())
+    note = "; ".join(part for part in (f"{missing.total()} of {everything:,}", why, when) if part)
+    found["calls that were not answered"] = Result(100 * missing.total() / everything, "%", 100 * (1 - ANSWERED), note)
     found["open at a second gate of the same node"] = Result(sum(one.opened_here for one in phases.values()), "", 0)
     found["open at the other node, unsaid"] = Result(sum(one.opened_there for one in phases.values()), "", 0)
     found["false alarms at the same gate"] = Result(sum(one.false_alarms for one in phases.values()), "", 0)
@@ -315,8 +321,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="Of the load under faults (default 60).")
     given = parser.parse_args()
     gc.freeze()
+    busy = os.getloadavg()[0]
     found = asyncio.run(bench(given.seconds))
-    show(f"replay guard: two nodes, one Redis, {given.seconds:.0f} s of faults", found)
+    title = f"replay guard: two nodes, one Redis, {given.seconds:.0f} s of faults (load before: {busy:.1f})"
+    show(title, found)
     OUTPUT.parent.mkdir(exist_ok=True)
     return write(OUTPUT, found)
 
