@@ -5,7 +5,7 @@ Rules:
 - A folder is deleted only if everything in it is a gateway's, by its name: a wrong path in a configuration must not
   take somebody else's files along.
 - A folder or file that a running process has locked is not touched; locks are held until all is gone.
-- Links are not followed: the link goes, what it points to stays.
+- A folder that is a link, or has one in it, is refused: what it points to would stay, and be thought gone.
 - What is deleted is looked for again afterwards.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from gateway.audit.disk import Disk
@@ -55,15 +55,22 @@ class Kept:
 
     def files(self) -> Iterator[Path]:
         """Yield every file of it."""
-        if self.path.is_symlink() or not self.path.is_dir():
+        if not self.path.is_dir():
             yield from [self.path] if self.is_there else []
             return
         for place, _, names in os.walk(self.path):
             yield from (Path(place) / name for name in names)
 
+    def link(self) -> Path | None:
+        """Return a link that it is, or that lies anywhere in it."""
+        if self.path.is_symlink():
+            return self.path
+        inside = self.path.rglob("*") if self.path.is_dir() else ()
+        return next((one for one in inside if one.is_symlink()), None)
+
     def strangers(self) -> list[str]:
         """Return the names of what lies in the folder and is not a gateway's."""
-        if self.names is None or self.path.is_symlink() or not self.path.is_dir():
+        if self.names is None or not self.path.is_dir():
             return []
         return sorted(one.name for one in self.path.iterdir() if not re.fullmatch(self.names, one.name))
 
@@ -81,8 +88,6 @@ def plan(config: Config, *, keys_too: bool) -> Plan:
     """Return what a gateway with this configuration keeps. Raises: PurgeRefused."""
     kept: list[Kept] = []
     store = None
-    # By name: a gateway without one of these rooms has no such section.
-    sections: dict[str, Any] = dict(config)
     if config.status is not None:
         folder = config.status.directory
         address = _address(config.status.store)
@@ -94,12 +99,12 @@ def plan(config: Config, *, keys_too: bool) -> Plan:
         elif not beside:
             kept += [Kept("store", address.path.with_name(address.path.name + end)) for end in ("", "-wal", "-shm")]
         kept.append(Kept("live status", folder, _STATUS + beside))
-    if (audit := sections.get("audit")) is not None:
-        kept.append(Kept("audit log", audit.directory, _AUDIT))
-    if (handles := sections.get("handles")) is not None:
-        kept.append(Kept("keys of handles", handles.folder, _HANDLES))
+    if config.audit is not None:
+        kept.append(Kept("audit log", config.audit.directory, _AUDIT))
+    if config.handles is not None:
+        kept.append(Kept("keys of handles", config.handles.folder, _HANDLES))
     if keys_too:
-        kept += [Kept(option, path) for option, path in _secrets(sections)]
+        kept += [Kept(option, path) for option, path in _secrets(config)]
     return Plan(tuple(kept), store)
 
 
@@ -108,6 +113,8 @@ def check(kept: Sequence[Kept]) -> None:
     for one in kept:
         if one.names is not None and len(one.path.resolve().parts) < 3:  # the root, or what lies in it
             raise PurgeRefused(f"{one.path}: no gateway keeps its files there")
+        if link := one.link():
+            raise PurgeRefused(f"{link}: is a link: name the place itself, or delete what it points to by hand")
         if strangers := one.strangers():
             shown = ", ".join(repr(name) for name in strangers[:5])
             raise PurgeRefused(f"{one.path}: {shown} there is no gateway's: move it away, or correct the configuration")
@@ -118,7 +125,7 @@ def locked(kept: Sequence[Kept]) -> ExitStack:
     held = ExitStack()
     for one in kept:
         for file in one.files():
-            if file.name != LOCK or file.is_symlink():
+            if file.name != LOCK:
                 continue
             fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
             held.callback(os.close, fd)
@@ -132,7 +139,7 @@ def locked(kept: Sequence[Kept]) -> ExitStack:
 
 def delete(one: Kept) -> None:
     """Delete it. Raises: OSError; PurgeRefused if it is still there."""
-    if one.path.is_symlink() or not one.path.is_dir():
+    if not one.path.is_dir():
         one.path.unlink(missing_ok=True)
     else:
         shutil.rmtree(one.path)
@@ -148,11 +155,17 @@ def _address(store: str) -> StoreAddress:
         raise PurgeRefused(str(wrong)) from None
 
 
-def _secrets(sections: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+def _secrets(config: Config) -> Iterator[tuple[str, Path]]:
     """Yield option and file of every private key that signs for the gateway, and of the secret of the replay memory."""
-    for name, section in sections.items():
-        parts = urlsplit(str(getattr(section, "signer", "")))
+    signing = {
+        "receipts.signer": config.receipts.signer,
+        "conversion.signer": None if config.conversion is None else config.conversion.signer,
+        "status.signer": None if config.status is None else config.status.signer,
+        "audit.signer": None if config.audit is None else config.audit.signer,
+    }
+    for option, uri in signing.items():
+        parts = urlsplit(uri or "")
         if parts.scheme == "file":
-            yield f"{name}.signer", Path(unquote(parts.path))
-        if (shared := getattr(section, "redis_key", None)) is not None:
-            yield f"{name}.redis_key", shared
+            yield option, Path(unquote(parts.path))
+    if config.replay.redis_key is not None:
+        yield "replay.redis_key", config.replay.redis_key

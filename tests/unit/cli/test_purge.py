@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -27,19 +24,19 @@ issuer = "https://gateway.test/status"
 """
 
 
-class WithAudit:
-    """A configuration with the rooms that keep something."""
+REST = """
+[audit]
+directory = "audit"
+origin = "gateway.test/node-1"
+signer = "file:audit.key.pem"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.status = load(folder / "hcgw.toml").status
+[handles]
+folder = "handles"
 
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
-        yield "status", self.status
-        yield "audit", SimpleNamespace(directory=self._folder / "audit", signer="file:x")
-        yield "handles", SimpleNamespace(folder=self._folder / "handles")
-        yield "grpc", SimpleNamespace()
-        yield "replay", SimpleNamespace(redis_key=self._folder / "replay.secret")
+[replay]
+redis = "replay.url"
+redis_key = "replay.secret"
+"""
 
 
 @pytest.fixture
@@ -60,9 +57,9 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def with_audit(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def with_audit(home: Path) -> Path:
     """The same, whose configuration names all of it."""
-    monkeypatch.setattr(command, "load", lambda *_: WithAudit(home))
+    (home / "hcgw.toml").write_text(MINIMAL + STATUS + REST)
     return home
 
 
@@ -129,13 +126,15 @@ def test_somebody_elses_files_are_left_alone(home: Path) -> None:
         check([Kept("live status", Path("/var"), ".*")])
 
 
-def test_what_links_point_to_is_left_alone(home: Path) -> None:
+@pytest.mark.parametrize("linked", ["status", "status/lists", "status/log.sqlite", "status/lists/lock"])
+def test_what_a_link_points_to_would_be_thought_gone(home: Path, linked: str) -> None:
     (home / "elsewhere").mkdir()
-    (home / "status").rename(home / "elsewhere" / "status")
-    (home / "status").symlink_to(home / "elsewhere" / "status")
-    assert purge(home, "--everything", "--yes-delete-everything").exit_code == 0
-    assert not (home / "status").is_symlink()
-    assert (home / "elsewhere" / "status" / "log.sqlite").exists()
+    (home / linked).rename(home / "elsewhere" / "it")
+    (home / linked).symlink_to(home / "elsewhere" / "it")
+    done = purge(home, "--everything", "--yes-delete-everything")
+    assert (done.exit_code, f"{home / linked}: is a link" in done.output) == (2, True)
+    assert (home / linked).is_symlink()
+    assert (home / "elsewhere" / "it").exists()
 
 
 def test_a_store_elsewhere_goes_too(home: Path) -> None:
