@@ -8,6 +8,7 @@ null. What could not be measured has null there, and the note says why.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -17,7 +18,9 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from . import callers, certlogic, replay_cost
+from gateway.values import Profile
+
+from . import audited, callers, certlogic, receipts, replay_cost
 from .beside import LEAST, RIVALS, NotMeasured, compare
 from .codes import KINDS, make
 from .rooms import measure
@@ -27,8 +30,10 @@ PER_SECOND = "verifications/s"
 RULES_PER_SECOND = "rule tests/s"
 SHOWINGS_PER_SECOND = "showings/s"
 CALLS_PER_SECOND = "calls/s"
-CALLERS_S = 0.05
-"""Of each of what a caller adds, in each round."""
+RECEIPTS_PER_SECOND = "receipts/s"
+DECISIONS_PER_SECOND = "decisions/s"
+ADDED_S = 0.05
+"""Of each of what a caller, a receipt or the audit log adds, in each round."""
 WIDTH = 132
 """Characters. Set, so that the table is whole in a log too."""
 
@@ -105,7 +110,29 @@ def caller_results(rounds: int) -> dict[str, Result]:
     """Return what identity, registry, rates, profiles and handles add to a call."""
     return {
         name: Result(1e6 / microseconds, CALLS_PER_SECOND, None, None, None, f"adds {microseconds:.1f} us to a call")
-        for name, microseconds in callers.figures_of(rounds, CALLERS_S).items()
+        for name, microseconds in callers.figures_of(rounds, ADDED_S).items()
+    }
+
+
+def receipt_results(rounds: int) -> dict[str, Result]:
+    """Return what a receipt adds, alone and as one of 64 in a batch, by what signs it."""
+    return {
+        f"receipt, {kind}, {way}": Result(
+            1e6 / microseconds, RECEIPTS_PER_SECOND, None, None, None, f"adds {microseconds:.1f} us to a verification"
+        )
+        for kind, ways in receipts.run(rounds, ADDED_S, profiles=(Profile.GATE,)).items()
+        for way, microseconds in ways.items()
+        if way in {"alone", "64 together"}
+    }
+
+
+def audit_results(rounds: int) -> dict[str, Result]:
+    """Return what the audit log adds to a decision, and what writing it costs its owner."""
+    return {
+        f"audit, {way}": Result(
+            1e6 / microseconds, DECISIONS_PER_SECOND, None, None, None, f"{microseconds:.1f} us a decision"
+        )
+        for way, microseconds in asyncio.run(audited.run(rounds, ADDED_S)).items()
     }
 
 
@@ -146,9 +173,9 @@ def main() -> int:
     given = parser.parse_args()
     results = rooms_results(given.only or list(KINDS), given.codes, given.rounds)
     if not given.only:
-        results |= (
-            caller_results(given.rounds) | replay_results() | rival_results(given.rounds) | rule_results(given.rounds)
-        )
+        results |= caller_results(given.rounds) | replay_results()
+        results |= receipt_results(given.rounds) | audit_results(given.rounds)
+        results |= rival_results(given.rounds) | rule_results(given.rounds)
     show(results)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")

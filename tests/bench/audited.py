@@ -3,9 +3,9 @@
 Microseconds of CPU for one decision:
 
 - `entry`: its bytes made and kept in the outbox, where an answer waits for nothing (audit.answer = "at_once")
-- `waited for`: the same, and the answer waits until it is acknowledged ("after_commit"); of a batch once for all of it
+- `waited for`: the same, and the answer waits until it is acknowledged ("after_commit"); `, 64`: once for a batch
 - `with a receipt`: the digest of a code, which is the receipt's own, on top of either
-- `waited for`: the same, and the answer waits until it is acknowledged ("after_commit"); of a batch once for all
+- `written`: what the log's owner spends on it, in groups of 64: hashes, a sync for each group, tiles, a signed head
 
 Rounds alternate, the median is shown.
 """

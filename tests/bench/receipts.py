@@ -72,12 +72,14 @@ def signers(folder: Path) -> dict[str, Signer]:
     return {one.value: generate_dev_key(folder / f"{one.value}.pem", one) for one in SIGNING}
 
 
-def run(rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+def run(
+    rounds: int, seconds: float, profiles: tuple[Profile, ...] = (Profile.GATE, Profile.STAFF)
+) -> dict[str, dict[str, float]]:
     """Return microseconds a receipt: kind -> way -> median of the rounds."""
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, signer in signers(Path(folder)).items():
-            for profile in (Profile.GATE, Profile.STAFF):
+            for profile in profiles:
                 issuer = ReceiptIssuer("https://gateway.example", signer, trust=TRUST)
                 ways = works(issuer, profile)
                 times: dict[str, list[float]] = {way: [] for way in ways}
