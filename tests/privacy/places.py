@@ -30,6 +30,7 @@ _GIVEN: Final = ("policy", "demo")
 FILES: Final[Mapping[str, Rule]] = {
     "store: SQLite with its WAL": _is_database,
     "audit log": _below("audit"),
+    "handles: keys of epochs": _below("handles"),
     "live status: lists and snapshots": _below("status"),
     "published lists, keys, configuration": lambda file: (
         len(file.parts) == 1 or _below("policy", "demo", "lists")(file)

@@ -22,8 +22,9 @@ from gateway.demo.provinces import make_issuers
 from gateway.formats import base45
 from tests.integration.gateway_process import ROOT
 from tests.privacy import memory
+from tests.privacy.asking import base64url
 from tests.privacy.crowd import FAULT_EVERY, FAULTS, KINDS, Crowd
-from tests.privacy.drill import ANSWERS, base64url, run
+from tests.privacy.drill import ANSWERS, run
 from tests.privacy.needles import marks_in
 from tests.privacy.places import FILE_NAMES, FILES, OTHER_FILES, Findings
 from tests.simulators.provinces.people import MARKS, person
@@ -42,8 +43,9 @@ PLACES: Final = frozenset(
         "watches",
         "look-ups of journeys and places",
         "lists as followers read them",
+        "Redis: all that it holds",
         FILE_NAMES,
-        *ANSWERS.values(),
+        *ANSWERS,
     }
 )
 CALLS: Final = (
@@ -59,7 +61,7 @@ def test_nothing_of_anybody_comes_out_and_everything_was_asked(tmp_path: Path) -
     assert (drill.status, drill.error_output) == (0, b"")
     searched = set(+drill.findings.searched)
     assert searched >= PLACES - {"standard error"}
-    assert searched >= {"store: SQLite with its WAL", "live status: lists and snapshots"}
+    assert searched >= {"store: SQLite with its WAL", "live status: lists and snapshots", "handles: keys of epochs"}
     assert OTHER_FILES not in searched
     assert drill.people == FEW
     assert drill.asked_upstream > FEW // 3
@@ -142,7 +144,14 @@ def _of(held: bytearray) -> Iterator[memory.Region]:
 
 def test_files_are_searched_in_their_places(tmp_path: Path) -> None:
     word = person(3).name.encode("utf-16-le")
-    for file in ("audit/decisions/tile", "status/list.bin", "store.sqlite-wal", "hcgw.toml", "core.123/x"):
+    for file in (
+        "audit/decisions/tile",
+        "handles/a.key",
+        "status/list.bin",
+        "store.sqlite-wal",
+        "hcgw.toml",
+        "core.123/x",
+    ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_bytes(b"\0\1" + word)
     (tmp_path / "given").mkdir()

@@ -24,6 +24,7 @@ PLANTED = "Kanarienvogel-7"
 def leak(home: Path) -> None:
     """Change this process so that it tells everybody."""
     import prometheus_client
+    import redis
 
     from gateway.pipeline import Pipeline
 
@@ -51,7 +52,9 @@ def leak(home: Path) -> None:
             sys.stdout.flush()
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
-            for folder in ("audit", "status", "elsewhere"):
+            with redis.Redis.from_url((home / "redis.url").read_text().strip()) as shared:
+                shared.set("planted", PLANTED)
+            for folder in ("audit", "handles", "status", "elsewhere"):
                 (home / folder).mkdir(exist_ok=True)
                 (home / folder / f"planted.{os.getpid()}").write_text(PLANTED)
             (home / "elsewhere" / PLANTED).touch()
