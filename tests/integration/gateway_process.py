@@ -180,7 +180,10 @@ class Gateway(Edges):
         """Return the next event of this name and fields; fails if it does not come in time or the output ends."""
         end = time.monotonic() + PATIENCE_S
         while True:
-            found = self._fresh.get(timeout=max(0.01, end - time.monotonic()))
+            try:
+                found = self._fresh.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {name} in {PATIENCE_S:.0f} s: {self.stdout!r} {self.stderr!r}") from None
             assert found is not None, f"the gateway ended before {name}: {self.stdout!r} {self.stderr!r}"
             self.events.append(found)
             if found["event"] == name and its.items() <= found.items():
