@@ -100,6 +100,8 @@ def main() -> int:
     people = f"{found.people:,} people, {found.asked_upstream:,} questions to provinces"
     console = Console(width=120)
     console.print(places_of(found, f"{people}, {len(NEEDLES)} spellings, {took:.0f} s"))
+    for place, what in found.findings.samples.items():
+        console.print(f"found in {place}: {what}", style="red")
     console.print(memory_of(found, chosen.idle_s))
     for counted in (found.calls, found.verdicts):
         console.print(", ".join(f"{name} {count:,}" for name, count in counted.most_common()), highlight=False)

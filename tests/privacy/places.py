@@ -6,6 +6,7 @@ claims is searched too, as "other files". A later store is one more rule, or one
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,8 +42,12 @@ FILES: Final[Mapping[str, Rule]] = {
 OTHER_FILES: Final = "other files"
 FILE_NAMES: Final = "file names"
 
-CODE_STARTS: Final = (b"HC1:6B", b"HCI1:", b"shc:/5", b"B64:UEs", b"eyJ")
-"""How codes begin. One that is packed (HCERT, SHC, DIVOC) hides what it says: where no code belongs, none may stand."""
+_HEADERS: Final = tuple(b64encode(b'{"%b":' % member)[:8] for member in (b"alg", b"kid", b"typ", b"zip"))
+CODE_STARTS: Final = (b"HC1:6B", b"HCI1:", b"shc:/5", b"B64:UEs", *_HEADERS)
+"""How codes begin. One that is packed (HCERT, SHC, DIVOC) hides what it says: where no code belongs, none may stand.
+
+Each is long enough not to stand in random bytes, such as the keys of the replay guard, by chance.
+"""
 
 
 @dataclass
