@@ -29,6 +29,7 @@ from gateway.demo.home import DemoHome
 from gateway.demo.provinces import SampleIssuers, make_issuers, trust_document
 from gateway.places.signing import sign_list
 from gateway.values import Instant
+from keys.signer import generate_dev_key
 from tests.integration.gateway_process import GUIZHOU, Gateway, running
 from tests.integration.status_site import StatusSite, status_of
 from tests.simulators.process import Simulators, simulators
@@ -53,6 +54,11 @@ folder = "handles"
 redis = "redis.url"
 redis_key = "replay.key"
 redis_budget_ms = 100
+[audit]
+directory = "audit"
+origin = "gateway.test/1"
+signer = "file:audit.key.pem"
+wait_ms = 10000
 """
 
 ANSWERS: Final = ("answers at GATE", "answers at STAFF", "answers at PROVINCE", "answers at CLINIC")
@@ -133,6 +139,7 @@ def drill_site(home: Path, world: Simulators, redis: RedisServer) -> tuple[Statu
         key = site.keys[0]
         signed = sign_list(json.dumps(document).encode(), key_id=key.key_id, algorithm=key.algorithm, sign=key.sign)
         (home / f"{kind}.jws").write_bytes(signed)
+    generate_dev_key(home / "audit.key.pem")
     for file, secret in (("redis.url", redis.url), ("replay.key", "k" * 43)):
         (home / file).write_text(secret + "\n")
         (home / file).chmod(0o600)

@@ -62,6 +62,7 @@ def test_nothing_of_anybody_comes_out_and_everything_was_asked(tmp_path: Path) -
     searched = set(+drill.findings.searched)
     assert searched >= PLACES - {"standard error"}
     assert searched >= {"store: SQLite with its WAL", "live status: lists and snapshots", "handles: keys of epochs"}
+    assert drill.findings.searched["audit log"] > FEW * 200  # bytes: an entry of each verdict, and hashes
     assert OTHER_FILES not in searched
     assert drill.people == FEW
     assert drill.asked_upstream > FEW // 3
