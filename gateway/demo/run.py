@@ -71,6 +71,7 @@ issuer = "https://gateway.example/lists"
 [audit]
 directory = "audit"
 origin = "gateway.example/demo"
+wait_ms = 10000
 signer = "file:{audit}"
 """
 _PROVINCES = """\

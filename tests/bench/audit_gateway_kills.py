@@ -123,7 +123,7 @@ class Load:
 async def run(folder: Path, kills: int, seed: int, every_s: float) -> Drill:
     """Kill so often, and compare."""
     site, random, drill = StatusSite(folder), Random(seed), Drill(seed)
-    with_audit(site, more="wait_ms = 5000")
+    with_audit(site, wait_ms=5_000)
     gateway = KillableGateway(0, site, ("service.workers=2",))
     began = time.monotonic()
     await gateway.start()

@@ -19,8 +19,8 @@ from tests.integration.gateway_process import Site
 ORIGIN = "gateway.test/node-1"
 
 
-def with_audit(site: Site, *, origin: str = ORIGIN, more: str = "") -> None:
-    """Let the gateway of a site keep an audit log."""
+def with_audit(site: Site, *, origin: str = ORIGIN, wait_ms: int = 10_000, more: str = "") -> None:
+    """Let the gateway of a site keep an audit log. It is patient: the machine may be busy with other tests."""
     generate_dev_key(site.folder / "audit.key.pem")
     site.config.write_text(
         site.config.read_text()
@@ -29,6 +29,7 @@ def with_audit(site: Site, *, origin: str = ORIGIN, more: str = "") -> None:
         directory = "audit"
         origin = "{origin}"
         signer = "file:audit.key.pem"
+        wait_ms = {wait_ms}
         {more}
         """
     )

@@ -73,7 +73,7 @@ class Askers:
 
 def test_whatever_is_killed_no_answer_is_without_its_entry_and_none_has_two(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    with_audit(site, more="wait_ms = 2000")
+    with_audit(site)
     random = Random(11)
     with running(site, "service.workers=2") as gateway:
         with Askers(gateway, site) as askers:
