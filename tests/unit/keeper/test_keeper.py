@@ -25,6 +25,7 @@ from gateway.status import words
 from gateway.values import DivisionCode, Measure, Purpose
 from gateway.watch.logs import EventLog
 from gateway.web.token_files import list_id
+from tests.integration.audit_site import with_audit
 from tests.integration.gateway_process import GUIZHOU
 from tests.integration.status_site import RELAY, URI, StatusSite, now, publish
 
@@ -94,6 +95,23 @@ async def test_the_keeper_alone_answers_nothing_about_codes(
         assert (keeper.grpc_port, keeper.status_port > 0, socket.is_socket()) == (0, True, True)
         assert {check.state for check in keeper.checks()} == {"ok"}
         assert made_way == [process.NICENESS]
+    finally:
+        await keeper.drain()
+
+
+@pytest.mark.parametrize(("answer", "makes_way"), [("after_commit", False), ("at_once", True)])
+async def test_a_keeper_whose_log_every_answer_waits_for_makes_way_for_nobody(
+    site: StatusSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, *, makes_way: bool
+) -> None:
+    made_way: list[int] = []
+    monkeypatch.setattr(os, "nice", made_way.append)
+    with_audit(site)
+    config = load(site.config, (f"audit.answer={answer}",))
+    keeper = Keeper(config, log=EventLog(io.StringIO()), http_socket=tmp_path / "keeper.sock")
+    await keeper.start()
+    try:
+        assert {check.state for check in keeper.checks()} == {"ok"}
+        assert made_way == [process.NICENESS] * makes_way
     finally:
         await keeper.drain()
 

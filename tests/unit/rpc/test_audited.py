@@ -11,7 +11,7 @@ from healthcode.interop.v1 import conversion_service_pb2 as conversion
 from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as pb
 
-from gateway.callers.rights import Rights
+from gateway.callers.rights import EVERYTHING, Rights
 from gateway.errors import CallerRefused, NotReady
 from gateway.receipts.commitment import code_digest
 from gateway.recording.trail import Asked
@@ -88,6 +88,22 @@ async def test_an_answer_waits_until_its_entry_is_durable() -> None:
     assert "gate-9" not in repr(asked)
     audit.settle()
     assert (await asking).verdict.core.measure == verdict_pb2.MEASURE_PASS
+
+
+async def test_a_clinical_question_is_written_with_its_item_and_its_basis_and_nothing_of_the_answer() -> None:
+    audit = FakeAudit(at_once=True)
+    desk = desk_with(audit, Desk(rights=EVERYTHING))
+    context = pb.VerificationContext(purpose=6, receiving_division="330100", disclosure_profile=4)  # type: ignore[arg-type]
+    context.clinical_item, context.lawful_basis = 2, 1  # type: ignore[assignment]
+    await verify_code(pb.VerifyCodeRequest(context=context, code=CODE), CALLER, AT, desk)
+    await verify_code(pb.VerifyCodeRequest(context=CONTEXT, code=CODE), CALLER, AT, desk)
+    clinic, gate = (asked for asked, _, _ in audit.written)
+    assert (clinic.profile, clinic.clinical_item, clinic.lawful_basis) == (
+        Profile.CLINIC,
+        "LATEST_TEST",
+        "SEPARATE_CONSENT",
+    )
+    assert (gate.clinical_item, gate.lawful_basis) == (None, None)
 
 
 async def test_an_answer_whose_entry_cannot_be_written_is_none() -> None:
