@@ -176,8 +176,9 @@ async def test_what_a_killed_worker_has_seen_is_known_to_the_next(tmp_path: Path
         assert set(pids) == {"worker-0", "worker-1"}
         for pid in pids.values():
             os.kill(pid, signal.SIGKILL)
-        for process in pids:
-            gateway.wait_for("process_ready", process=process)
+        back: set[str] = set()
+        while back != set(pids):  # in any order
+            back.add(gateway.wait_for("process_ready")["process"])
         async with stub_of(gateway) as stub:
             assert all([suspected(await show(stub, code, OTHER_GATE)) for code in codes])
 
