@@ -170,9 +170,10 @@ class Keeper:
             self._token_lists.changed = watches.list_changed
         self._watching = WatchTasks(watches, ledger.subscribe, watching)
         judging = self._judging
+        guarded = not self._config.replay.insecure_no_guard
         return (
             Service(STATUS, StatusServicer(lambda: desk).handlers()),
-            Service(STATUS, WatchServicer(lambda: _watch_desk(watches, judging.desk)).handlers()),
+            Service(STATUS, WatchServicer(lambda: _watch_desk(watches, judging.desk, guarded=guarded)).handlers()),
         )
 
     async def start(self) -> None:
@@ -317,8 +318,8 @@ class Keeper:
                 self._log.unhandled("loop", failure)
 
 
-def _watch_desk(watches: Watches, desk: VerificationDesk) -> WatchDesk:
-    return WatchDesk(watches, desk.rights_of, desk.handles, desk.disclosures, desk.clock)
+def _watch_desk(watches: Watches, desk: VerificationDesk, *, guarded: bool) -> WatchDesk:
+    return WatchDesk(watches, desk.rights_of, desk.handles, desk.disclosures, desk.audit, guarded, desk.clock)
 
 
 def refuse_without_boot() -> None:

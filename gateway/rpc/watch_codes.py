@@ -6,6 +6,10 @@ Rules:
 - Terms, or the watch to go on with, stand in the first request only. Codes may follow until the caller ends her side;
   events follow until she ends the call.
 - Codes are read no faster than events are: who does not listen registers no more.
+- What is told is a decision like any other: it stands in the audit log first. Events that wait are told together, and
+  wait for the log once.
+- A code that is made for one showing is none to be watched: what is told of it lets nobody through, because who is told
+  would be a gate that the replay guard never hears of.
 - A sign of life comes first, so that the caller knows her watch's name, and then whenever nothing happened for a while.
 - Nothing of a code or a handle is put into an error.
 """
@@ -15,6 +19,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -25,6 +31,9 @@ from gateway.callers.rights import RightsOf, authorise
 from gateway.errors import CodeUnreadable, RequestInvalid
 from gateway.formats import read_code, recognise
 from gateway.instants import now
+from gateway.policy.replay import unchecked
+from gateway.recording.trail import Asked
+from gateway.rpc.audited import KeepsAudit, Trace
 from gateway.rpc.callers import current_caller
 from gateway.rpc.convert import division_of, fill_verdict, profile_of, purpose_of
 from gateway.rpc.crowded import crowded
@@ -50,6 +59,9 @@ SLICE: Final = 32
 
 SLICE_S: Final = 0.005
 """Seconds after which they get it earlier."""
+
+TOLD_TOGETHER: Final = 256
+"""Events that are told after one look at the audit log."""
 
 _MOST_FIELDS: Final = 2 * 512 + 3
 
@@ -97,6 +109,10 @@ class WatchDesk:
     handles: MakesHandles | None = None
     """None if the gateway makes none: then PROVINCE is NotReady."""
     disclosures: WatchesDisclosures = UNWATCHED
+    audit: KeepsAudit | None = None
+    """None if there is no audit log."""
+    guarded: bool = True
+    """Whether codes of one showing are guarded here: then a watch lets none of them through."""
     clock: Callable[[], Instant] = now
     """Read for each event that is told: a handle is of the epoch in which it is."""
 
@@ -201,17 +217,32 @@ class WatchServicer:
                 turn_ends = monotonic() + SLICE_S
 
     async def _tell_events(self, connection: Connection, context: Context) -> None:
-        """Write each event, and a sign of life when there is none, for as long as the caller may be told."""
+        """Write each event, and a sign of life when there is none, for as long as the caller may be told.
+
+        Raises: CallerRefused; NotReady if what she is told cannot be written down, or a handle has no key.
+        """
         watch = connection.watch
         terms = watch.terms
+        asked = Asked("WatchCodes", watch.caller.caller_id, terms.purpose, terms.profile, terms.division)
         while True:
-            desk = self._desk()
-            authorise(desk.rights_of(watch.caller), terms.purpose, terms.profile, terms.division or "")
-            event = desk.watches.take(connection)
-            if event is not None:
-                await context.write(_told(event, watch, desk))
+            desk = self._may_be_told(watch)
+            taken = list(islice(iter(partial(desk.watches.take, connection), None), TOLD_TOGETHER))
+            if taken:
+                events = [(event, _as_watched(event.decision, desk)) for event in taken]
+                trace = Trace(desk.audit, asked)
+                for _, decision in events:
+                    trace.write(decision, None, b"")
+                await trace.kept()
+                for event, decision in events:
+                    await context.write(_told(event, decision, watch, self._may_be_told(watch)))
             elif not await watch.wait(self._alive_s):
                 await context.write(_sign(watch))
+
+    def _may_be_told(self, watch: Watch) -> WatchDesk:
+        """Return the desk in force, if the caller still has the rights for her watch. Raises: CallerRefused."""
+        desk, terms = self._desk(), watch.terms
+        authorise(desk.rights_of(watch.caller), terms.purpose, terms.profile, terms.division or "")
+        return desk
 
 
 def _read(raw: bytes) -> pb.WatchCodesRequest:
@@ -221,11 +252,17 @@ def _read(raw: bytes) -> pb.WatchCodesRequest:
     return parsed(pb.WatchCodesRequest, raw)
 
 
-def _told(event: CodeEvent, watch: Watch, desk: WatchDesk) -> bytes:
+def _as_watched(decision: Decision, desk: WatchDesk) -> Decision:
+    """Return what is told of a decision: of a code that is made for one showing, that nobody guards it here."""
+    marks = decision.marks
+    return unchecked(decision) if desk.guarded and marks is not None and marks.showing is not None else decision
+
+
+def _told(event: CodeEvent, decision: Decision, watch: Watch, desk: WatchDesk) -> bytes:
     response = pb.WatchCodesResponse(watch_id=watch.watch_id, event=event.number)
     response.code.handle = event.handle
     response.code.watched = event.watched
-    said = told(event.decision, watch.terms.profile, watch.caller, desk.handles, desk.disclosures, at=desk.clock())
+    said = told(decision, watch.terms.profile, watch.caller, desk.handles, desk.disclosures, at=desk.clock())
     fill_verdict(response.code.verdict, said, "")
     return response.SerializeToString()
 

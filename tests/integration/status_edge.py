@@ -11,6 +11,7 @@ import grpc
 from healthcode.interop.v1 import status_service_pb2 as pb
 
 from gateway.callers.rights import Rights, up_to
+from gateway.rpc.audited import KeepsAudit
 from gateway.rpc.methods import STATUS
 from gateway.rpc.server import GrpcServer, Service
 from gateway.rpc.settings import GrpcSettings
@@ -28,6 +29,7 @@ class WatchEdge:
     channel: grpc.aio.Channel
     port: int
     observer: RecordingObserver
+    audit: KeepsAudit | None = None
     rights: dict[str, Rights] = field(default_factory=dict)
     """Of callers whose rights are not all there are."""
 
@@ -48,7 +50,7 @@ async def watching(world: World | None = None, *, alive_s: float = 30.0) -> Asyn
     world = world or World()
     observer = RecordingObserver()
     edge: WatchEdge
-    servicer = WatchServicer(lambda: WatchDesk(world.watches, edge.rights_of), alive_s=alive_s)
+    servicer = WatchServicer(lambda: WatchDesk(world.watches, edge.rights_of, audit=edge.audit), alive_s=alive_s)
     settings = GrpcSettings("127.0.0.1", 0, insecure_plaintext_on_loopback=True, lame_duck_s=0.0, grace_s=5.0)
     server = GrpcServer(settings, (Service(STATUS, servicer.handlers()),), observer)
     port = await server.start()

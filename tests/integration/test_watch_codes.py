@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import Any
 
 import grpc
 import pytest
+from healthcode.interop.v1 import reason_pb2, verdict_pb2
 from healthcode.interop.v1 import status_service_pb2 as pb
-from healthcode.interop.v1 import verdict_pb2
 from healthcode.interop.v1 import verification_service_pb2 as verification_pb
 
 from gateway.callers.rights import Rights, up_to
@@ -16,9 +17,11 @@ from gateway.rpc import watch_codes
 from gateway.rpc.client import AskingFailed
 from gateway.rpc.status_client import WatchEvent, connected_status
 from gateway.status import words
-from gateway.values import DivisionCode, Measure, Profile, Purpose
+from gateway.values import CodeMarks, DivisionCode, Instant, IssuerId, Measure, Profile, Purpose
+from tests.conftest import NOON
 from tests.integration.grpc_edge import CONTEXT, STAFF, refused, told
 from tests.integration.status_edge import watching
+from tests.unit.rpc.test_audited import FakeAudit
 from tests.unit.watches.world import LIST, World, code
 
 Code = grpc.StatusCode
@@ -85,6 +88,42 @@ async def test_the_profile_decides_what_is_told(world: World) -> None:
             assert response.code.verdict.WhichOneof("disclosure") == profile
             assert (b"guizhou" in response.SerializeToString()) is (profile == "staff")
             call.cancel()
+
+
+async def test_what_is_told_stands_in_the_audit_log_first(world: World) -> None:
+    async with watching(world) as edge:
+        audit = edge.audit = FakeAudit()
+        call = edge.call()
+        await call.write(request(1, 2, context=STAFF))
+        await call.read()
+        async with asyncio.timeout(30):
+            while len(audit.written) < 2:  # noqa: ASYNC110 what is waited for has no event
+                await asyncio.sleep(0.01)
+        telling = asyncio.create_task(events(call, 2))
+        await asyncio.wait([telling], timeout=0.05)
+        assert not telling.done()
+        audit.settle()
+        assert [measure for _, _, measure, _ in await telling] == ["PASS", "PASS"]
+        assert {(asked.call, asked.profile, commitment) for asked, _, commitment in audit.written} == {
+            ("WatchCodes", Profile.STAFF, None)
+        }
+        audit.available = False
+        await world.apply({words.RED: [2]})
+        ended = await refused(events(call, 1))
+        assert (ended.code(), told(ended)[0].reason) == (Code.UNAVAILABLE, "NOT_READY")
+        assert len(audit.written) == 2
+
+
+async def test_a_code_of_one_showing_is_let_through_by_no_watch(world: World) -> None:
+    world.judge.marks = CodeMarks(IssuerId("https://code.guizhou.example"), b"person", b"showing", Instant(NOON + 60))
+    async with watching(world) as edge:
+        call = edge.call()
+        await call.write(request(1, context=CONTEXT))
+        await call.read()
+        response = await call.read()
+        core = response.code.verdict.core
+        assert (core.measure, core.reasons[0]) == (verdict_pb2.MEASURE_MANUAL, reason_pb2.REASON_REPLAY_UNCHECKED)
+        call.cancel()
 
 
 async def test_after_a_cut_the_watch_goes_on(world: World) -> None:

@@ -19,6 +19,7 @@ from gateway.values import (
     Caller,
     CallerId,
     CallerKind,
+    CodeMarks,
     CodeState,
     Decision,
     DivisionCode,
@@ -107,6 +108,8 @@ class Judge:
     broken: set[bytes] = field(default_factory=set)
     """Codes at which it fails with the canary in the text."""
     forgery: set[bytes] = field(default_factory=set)
+    marks: CodeMarks | None = None
+    """Of every code that it judges."""
 
     def judge(self, code: bytes, terms: WatchTerms, at: Instant) -> Decision:
         self.judged.append((code, at))
@@ -127,6 +130,7 @@ class Judge:
             IssuerId(issuer),
             DivisionCode("520000"),
             valid_until=Instant(float(ends)) if ends else None,
+            marks=self.marks,
         )
         if ends and at >= float(ends):
             return self._as(decision, Measure.DENY, CodeState.EXPIRED, Reason.EXPIRED)
