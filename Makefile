@@ -14,7 +14,7 @@ RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUN) ## Start the gateway with sample provinces, verify sample codes, keep serving (Ctrl-C ends it)
 	@.venv/bin/hcgw demo $(ARGS)

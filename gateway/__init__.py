@@ -15,9 +15,9 @@ Around them:
 - `clinical.py`               the words of clinical items, and the seal that one travels under
 - `changes.py`                the words of live status: lists, and the signed batches that change them
 - `callers/`                  who may ask what, and how much of it
-- `audit/`                    the log of what was decided and changed, which nobody alters unnoticed
 - `provinces/`                asks the issuers of opaque codes
 - `handles/`                  names people, for one caller and epoch each
+- `replay/`                   which dynamic codes were shown at which gate
 - `conversion/`               makes codes of a receiving division out of others
 - `publishing/`, `store/`     takes what issuers publish of live status; what must survive of it
 - `held/`                     the lists as files that all workers map
@@ -27,7 +27,6 @@ Around them:
 - `rpc/`, `web/`              the gRPC edge; the HTTP edge for operators
 - `watch/`                    every metric, log event and field
 - `config/`                   the configuration
-- `replay/`                   which dynamic codes were shown at which gate
 - `loading.py`, `judging.py`  what it names, loaded together; the rooms made of that, and made anew at a reload
 - `guarding.py`               the replay guard that it wants
 - `app.py`                    the process, put together, with the duties (`duties.py`) and edges (`edges.py`) it has

@@ -11,9 +11,11 @@ import typer
 
 from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.disk import Disk
+from gateway.audit.entries import LogName
 from gateway.audit.faults import Finding, LogFault, Place
 from gateway.audit.verification import Report, verify_log
 from gateway.instants import format_instant
+from gateway.recording.keeping import log_origin
 from keys.notes import NoteRefused, NoteSigner
 from keys.signer import SignerUnavailable, open_signer
 
@@ -24,8 +26,6 @@ from .audit_show import show
 
 UNJUDGED: Final = frozenset({LogFault.CHECKPOINT_KEY, LogFault.CHECKPOINT_ORIGIN})
 """Faults of the asker, perhaps: another key, or another log."""
-
-LOGS: Final = ("decisions", "changes")
 
 SENTENCES: Final = {
     LogFault.IN_USE: "another process writes this log",
@@ -91,8 +91,8 @@ def key(
     """
     try:
         opened = open_signer(signer)
-        for log in LOGS:
-            typer.echo(NoteSigner(f"{origin}/{log}", opened).verifier.vkey)
+        for log in LogName:
+            typer.echo(NoteSigner(log_origin(origin, log), opened).verifier.vkey)
     except SignerUnavailable as unavailable:
         refuse("key", str(unavailable))
     except NoteRefused as refused:

@@ -52,6 +52,8 @@ def check(
     For example:
 
       hcgw config check /etc/hcgw/hcgw.toml && systemctl restart hcgw
+
+      hcgw config check --ask /etc/hcgw/hcgw.toml
     """
     config = _load(file, settings)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -60,7 +60,9 @@ def make(
 
 @app.command("list")
 def show(config: File) -> None:
-    """List the epochs that have a key, and up to when keys are destroyed. Exit status: 0, 1 the folder is unusable.
+    """List the epochs that have a key, and up to when keys are destroyed.
+
+    Exit status: 0 listed, 1 the folder is unusable, 2 usage.
 
     For example:
 
@@ -93,7 +95,7 @@ def destroy(
     Nothing that ends by the end of what is destroyed gets a key again: after --all there are no handles until the last
     key that was made ahead would have ended.
 
-    Exit status: 0 done, 1 one cannot be destroyed.
+    Exit status: 0 done, 1 one cannot be destroyed, 2 usage.
 
     For example:
 

@@ -13,7 +13,6 @@ from gateway.store.open import StoreUnavailable, drop, holds_anything
 
 from .purge_places import Kept, Plan, PurgeRefused, check, delete, locked, plan
 
-GONE: Final = 0
 LEFT: Final = 1
 REFUSED: Final = 2
 

@@ -8,7 +8,8 @@ Rules:
 - Secrets stand in files; this holds their paths only. Nothing here is secret, so all of it may be shown.
 - A relative path is relative to the folder of the TOML file (without a file: the working folder).
 - The result is frozen. A changed file needs a restart; SIGHUP re-reads what it names (trust lists, rules, profiles with
-  their credentials, published lists, the registry of callers, TLS files), not this.
+  their credentials, published lists, the registry of callers, TLS files, the address and secret of the replay guard's
+  Redis), not this.
 
 - `schema.py`   every option, with its form and its default; `status.py`, `handles.py`, `replay.py`, `audit.py` those of
                 one room; `forms.py` the forms

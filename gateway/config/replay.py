@@ -37,7 +37,7 @@ class ReplaySection(Section):
         default=250_000,
         ge=1_000,
         le=50_000_000,
-        description="Showings that are remembered at one time; 256 bytes of memory each.",
+        description="Showings of one generation; two are held, so 256 bytes of memory each.",
     )
     redis: Path | None = Field(
         default=None, description="File with the URL of the Redis that several nodes share; absent: one node."

@@ -8,5 +8,5 @@ disclosed and not a word more.
 - `commitment.py`  which code it is about: a salted digest
 - `checking.py`    the other side: is this a receipt, and of what
 
-Door for later: the audit log that a receipt points to.
+The audit log's entry of a decision has the same digest as its receipt.
 """

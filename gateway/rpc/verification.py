@@ -5,7 +5,7 @@ Rules:
 - Authority comes first (AIP-211): purpose, division and profile before the rest of the request is looked at.
 - A request of the right form always gets an answer; whatever the code's bytes are, that is a verdict.
 - The instant is given: one per request, batch or stream item.
-- Nothing of a code, a checkpoint or a request id is kept, logged or put into an error.
+- Nothing of a code, a checkpoint or a request id is kept in the open, logged or put into an error.
 - A signed code is judged without waiting for anybody; only an opaque code waits, for its issuer, and for no longer than
   the caller does.
 """

@@ -78,7 +78,9 @@ class ReplayMetrics:
             "Showings that are remembered, by all workers of this machine together.",
             registry=registry,
         )
-        self.capacity = Gauge("hcgw_replay_capacity", "Showings that there is room for, likewise.", registry=registry)
+        self.capacity = Gauge(
+            "hcgw_replay_capacity", "Showings that one generation has room for; two are held.", registry=registry
+        )
         self.showings = {seen: showings.labels(seen) for seen in SEEN}
         self.unchecked = {why: unchecked.labels(why) for why in UNCHECKED}
         self.offered = {outcome: offered.labels(outcome) for outcome in OFFERED}

@@ -1,4 +1,4 @@
-"""The HTTP edges: four pages for operators and verifiers of receipts, and status lists for those who are enrolled.
+"""The HTTP edges: pages for operators, for verifiers of receipts and audit logs, and status lists for the enrolled.
 
 - `pages.py`         what is answered: /metrics, /livez, /readyz, /.well-known/jwks.json
 - `status_lists.py`  what is answered to enrolled clients: the lists that are held, from `token_files.py`

@@ -82,7 +82,8 @@ class VerificationServiceServicer(object):
     """
 
     def VerifyCode(self, request, context):
-        """Judges one code. Nothing of it is kept but a keyed digest of a code that is made for one showing, for minutes: shown
+        """Judges one code. Nothing of it is kept but, where there is an audit log, an entry that it cannot be found from, and a
+        keyed digest of a code that is made for one showing, for minutes: shown
         again at the same checkpoint within seconds it is the same passage, with the same answer and receipt; shown at
         another one it is REPLAY_SUSPECTED. May be called by: any caller with an identity.
         """
