@@ -31,6 +31,9 @@ from gateway.values import CallerId, CodeState, DivisionCode, IssuerId, Measure,
 MAX_ENTRY: Final = 65_535
 """Bytes. Source: C2SP tlog-tiles, entry bundles."""
 
+MAX_BODY: Final = MAX_ENTRY - len(',"writer":"0123456789abcdef-1234567890123456"')
+"""Bytes of an entry whose writer is not named yet."""
+
 COMMITMENT_BYTES: Final = 32
 SALT_BYTES: Final = 16
 
@@ -55,6 +58,8 @@ class Gap(StrEnum):
     """The log could not be written, answers were given, and what may wait in memory had run full."""
     RUN_CUT_OFF = "run_cut_off"
     """A process ended without having handed over what it had; how much is not known."""
+    TOO_LONG = "too_long"
+    """An entry had more bytes than an entry may have."""
 
 
 class Matter(StrEnum):

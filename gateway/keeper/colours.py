@@ -7,17 +7,22 @@ Rules:
 - Nobody waits for it: a batch is acknowledged once the log of batches has it, with all signatures.
 - A sign of life, which changes nothing, is no entry.
 - Which places a batch writes stays in the log of batches, which is kept for days: an entry counts them.
+- Every batch has an entry, whatever it orders: of orders that do not fit into one the largest stand there, and the
+  others are counted.
 - While entries wait, nothing more is read: they are as safe where they are.
 """
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from gateway.audit.entries import (
+    MAX_BODY,
     ColourEntry,
     ColoursAdoptedEntry,
     Delivery,
@@ -27,6 +32,7 @@ from gateway.audit.entries import (
     Milliseconds,
     Order,
     base64url,
+    body_of,
 )
 from gateway.changes import BatchDigest, ListHead, ListName, SignedBatch, StatusBatch, StoreDegraded
 from gateway.publishing.means import BatchWire
@@ -38,7 +44,7 @@ from gateway.store.change_log import LoggedBatch
 from gateway.values import Caller, CallerId, CodeState, Instant
 
 MOST_ORDERS: Final = 64
-"""In one entry; what is left out is counted."""
+"""In one entry, if their authorities' names let so many fit; what is left out is counted."""
 
 MOST_WAITING: Final = 1_024
 """Entries that may wait before batches are left where they are."""
@@ -64,17 +70,29 @@ class Deliveries:
     """Who delivered which batch: from the call until its entry is written."""
 
     def __init__(self) -> None:
-        self._callers: OrderedDict[BatchDigest, CallerId] = OrderedDict()
+        self._callers: OrderedDict[BatchDigest, dict[object, CallerId]] = OrderedDict()
 
-    def by(self, digest: BatchDigest, caller: Caller) -> None:
-        """Take note that a batch is about to be submitted. Who was first with it has delivered it."""
-        self._callers.setdefault(digest, caller.caller_id)
+    def by(self, digest: BatchDigest, caller: Caller) -> Callable[[], None]:
+        """Take note that a batch is about to be submitted; return what takes that back if it was not taken from her.
+
+        One digest may be submitted by several: a batch that wants a second signature has the same with one and with
+        two. Who was first with it, and did not take it back, has delivered it.
+        """
+        call = object()
+        self._callers.setdefault(digest, {})[call] = caller.caller_id
         while len(self._callers) > MOST_DELIVERIES:
             self._callers.popitem(last=False)
 
+        def take_back() -> None:
+            callers = self._callers.get(digest, {})
+            if callers.pop(call, None) is not None and not callers:
+                del self._callers[digest]
+
+        return take_back
+
     def taken(self, digest: BatchDigest) -> CallerId | None:
         """Return who delivered a batch, and forget it."""
-        return self._callers.pop(digest, None)
+        return next(iter(self._callers.pop(digest, {}).values()), None)
 
 
 class WritesChanges(Protocol):
@@ -163,9 +181,7 @@ def _entry(
     filled: tuple[Filled, ...],
     at: Instant,
 ) -> ColourEntry:
-    orders = _orders(batch)
-    further = orders[MOST_ORDERS:]
-    return ColourEntry(
+    entry = ColourEntry(
         at=milliseconds(at),
         issuer=batch.name.issuer,
         uri=batch.name.uri,
@@ -173,16 +189,34 @@ def _entry(
         digest=signed.digest,
         issued=milliseconds(batch.issued),
         signers=tuple(base64url(one.key_id) for one in signed.signatures),
-        orders=tuple(orders[:MOST_ORDERS]),
+        orders=(),
         delivery=delivery,
         salt=salt(),
-        further_orders=len(further),
-        further_places=sum(order.places for order in further),
         filled=filled,
         delivered_by=delivered_by,
         opens=batch.capacity,
         closes=batch.closing,
     )
+    return _with_orders(entry, _orders(batch))
+
+
+def _with_orders(entry: ColourEntry, orders: list[Order]) -> ColourEntry:
+    """Return an entry with as many of `orders` as fit, from the first; the others are counted.
+
+    Bound by bytes, too: an authority has up to 128 characters, and a character up to 12 bytes in an entry.
+    """
+
+    def first(most: int) -> ColourEntry:
+        further = orders[most:]
+        return replace(
+            entry,
+            orders=tuple(orders[:most]),
+            further_orders=len(further),
+            further_places=sum(order.places for order in further),
+        )
+
+    numbers = range(1, min(len(orders), MOST_ORDERS) + 1)
+    return first(bisect_right(numbers, MAX_BODY, key=lambda most: len(body_of(first(most)))))
 
 
 def _orders(batch: StatusBatch) -> list[Order]:

@@ -25,8 +25,9 @@ MAX_SNAPSHOTS: Final = 2
 """At one time, for all callers: each is a copy of a whole list. Others wait."""
 
 
-def _nobody(_digest: BatchDigest, _caller: Caller) -> None:
+def _nobody(_digest: BatchDigest, _caller: Caller) -> Callable[[], None]:
     """Tell nobody."""
+    return lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,9 @@ class StatusDesk:
     """A stream of changes ends by itself, and is begun again, before the connection is ended for its age."""
     snapshots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SNAPSHOTS), repr=False)
     streams: Counter[CallerId] = field(default_factory=Counter, repr=False)
-    delivering: Callable[[BatchDigest, Caller], None] = _nobody
-    """Told who delivers a batch before it is submitted; must not raise or wait."""
+    delivering: Callable[[BatchDigest, Caller], Callable[[], None]] = _nobody
+    """Told who delivers a batch before it is submitted; what it returns is called if the batch was not taken from her.
+    Neither may raise or wait."""
 
     def refuse_strangers(self, caller: Caller) -> None:
         """Return if `caller` may follow lists: asked before anything of the request is looked at.

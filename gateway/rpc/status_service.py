@@ -116,8 +116,15 @@ async def _publish(raw: bytes, caller: Caller, desk: StatusDesk, at: Instant) ->
     request = parsed(pb.PublishChangesRequest, raw)
     check(request)
     signed = signed_of(request.signed_batch)
-    desk.delivering(signed.digest, caller)
-    taken = await desk.ledger.submit(signed, at)
+    # Told before: the batch may be written down as soon as it is taken, which is before `submit` returns.
+    take_back = desk.delivering(signed.digest, caller)
+    try:
+        taken = await desk.ledger.submit(signed, at)
+    except BaseException:
+        take_back()
+        raise
+    if taken.repeated:
+        take_back()
     return pb.PublishChangesResponse(held_number=taken.held, repeated_batch=taken.repeated)
 
 

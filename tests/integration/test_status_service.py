@@ -15,6 +15,7 @@ from healthcode.interop.v1 import status_service_pb2 as pb
 from healthcode.interop.v1.status_service_pb2_grpc import StatusServiceStub
 
 from gateway.changes import SNAPSHOT_CONTEXT, ListName
+from gateway.keeper.colours import Deliveries
 from gateway.publishing.settings import LedgerSettings
 from gateway.rpc import snapshots
 from gateway.rpc.snapshots import read_manifest
@@ -64,6 +65,25 @@ async def test_a_batch_is_held_and_its_repetition_is_acknowledged(tmp_path: Path
         answer = await stub.PublishChanges(publishing(issuer.batches[0]))
         assert (answer.held_number, answer.repeated_batch) == (2, True)
         assert node.raw(issuer.name) == bytes(issuer.held)
+
+
+async def test_who_delivers_is_told_before_and_taken_back_unless_the_batch_is_hers(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    country = Country()
+    issuer = country.province("guizhou")
+    issuer.open(clock())
+    deliveries = Deliveries()
+    async with running_node(tmp_path, country, clock, delivering=deliveries.by) as node, asked(node) as stub:
+        issuer.change({words.RED: [5]}, clock())
+        opening, red = issuer.batches
+        await refused(stub.PublishChanges(publishing(red)))
+        assert deliveries.taken(red.digest) is None
+        for signed in (opening, red):
+            await stub.PublishChanges(publishing(signed))
+            assert deliveries.taken(signed.digest) is not None
+        await stub.PublishChanges(publishing(red))
+        assert deliveries.taken(red.digest) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,7 @@ async def running_node(
     serves: bool = True,
     tls: TlsFiles | None = None,
     observer: Any = None,
+    delivering: Any = None,
 ) -> AsyncIterator[Node]:
     """Run a node on what is in `folder`, until the block ends."""
     passing = folder / "passing"
@@ -111,6 +112,8 @@ async def running_node(
         await ledger.recover()
         signer: Any = country.gateway(name)
         desk = StatusDesk(ledger, enrolled, IssuerId(name), signer, passing, clock, beat_s, stream_s)
+        if delivering is not None:
+            desk = replace(desk, delivering=delivering)
         port = 0
         if serves:
             chosen = GrpcSettings(

@@ -5,13 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.audit.entries import ColourEntry, ColoursAdoptedEntry, Delivery, Entry, Filled, LogName, body_of
+from gateway.audit.entries import (
+    MAX_BODY,
+    MAX_ENTRY,
+    ColourEntry,
+    ColoursAdoptedEntry,
+    Delivery,
+    Entry,
+    Filled,
+    LogName,
+    RunId,
+    body_of,
+    written,
+)
 from gateway.changes import BatchDigest, Block, ListHead, ListName, SignedBatch, StatusBatch, StoreDegraded
 from gateway.keeper.colours import MOST_DELIVERIES, MOST_ORDERS, ColourRecorder, Deliveries
 from gateway.publishing.observer import NobodyObserves
@@ -87,7 +99,7 @@ class FakeRecorder:
     emptied_: int = 0
 
     def changed(self, entry: Entry) -> None:
-        assert len(body_of(entry)) < 65_000
+        assert len(body_of(entry)) <= MAX_BODY
         self.entries.append(entry)
 
     def waiting(self, log: LogName) -> int:
@@ -286,6 +298,33 @@ async def test_of_very_many_orders_the_largest_are_told_and_the_rest_is_counted(
     assert len(entry.orders) == MOST_ORDERS
     assert {one.places for one in entry.orders[:10]} == {2}
     assert (entry.further_orders, entry.further_places) == (200 - MOST_ORDERS, 200 - MOST_ORDERS)
+
+
+async def test_orders_of_long_names_leave_room_for_the_entry_and_the_next_batch_is_written(world: World) -> None:
+    gz = province()
+    groups = tuple(group(words.GREEN, [number], authority=chr(0x20000 + number) * 128) for number in range(MOST_ORDERS))
+    async with world.running():
+        world.ledger.take(gz.open(AT))
+        world.ledger.take(_batch(gz, groups=groups, keys=KEYS))
+        world.ledger.take(gz.change({words.RED: [1]}, AT))
+        _, entry, after = await world.until(3)
+    assert len(written(body_of(entry), RunId("0" * 16), 10**16 - 1)) <= MAX_ENTRY
+    assert (len(entry.orders) + entry.further_orders, entry.further_places) == (MOST_ORDERS, entry.further_orders)
+    one_more = replace(entry, orders=(*entry.orders, entry.orders[0]))
+    assert len(body_of(one_more)) > MAX_BODY
+    assert (after.number, after.orders[0].state) == (3, CodeState.RED)
+
+
+def test_who_was_refused_has_delivered_nothing() -> None:
+    deliveries, digest = Deliveries(), BatchDigest(bytes(32))
+    other = Caller(CallerId("spiffe://gz.example/other"), CallerKind.TLS_PEER)
+    refused = deliveries.by(digest, other)
+    deliveries.by(digest, PUBLISHER)
+    refused()
+    refused()
+    assert deliveries.taken(digest) == PUBLISHER.caller_id
+    deliveries.by(digest, other)()
+    assert deliveries.taken(digest) is None
 
 
 def test_who_delivers_is_remembered_for_a_while_only() -> None:
