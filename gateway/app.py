@@ -301,7 +301,10 @@ class App:
             self._keeper.renew_tls()
         loaded = self._judging.loaded
         if self._auditing is not None:
-            self._auditing.in_force(loaded, Cause.RELOAD)
+            try:
+                self._auditing.in_force(loaded, Cause.RELOAD)
+            except Exception as exc:  # noqa: BLE001 it is in force by now, and must not end what works
+                self._log.unhandled("loop", exc)
         trust = loaded.trust
         self._log.emit(_callers_loaded(loaded.callers))
         return ReloadDone(

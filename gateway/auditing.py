@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -40,6 +41,8 @@ from gateway.web.pages import Check
 from keys.notes import NoteRefused, NoteSigner, NoteVerifier
 
 DAY_S = 86_400
+MOST_NAMED_BYTES = 16_384
+"""Of the editions of one matter, as an entry spells them; an entry has those before and those after."""
 
 
 class Auditing:
@@ -175,18 +178,29 @@ def peers_of(audit: AuditSection) -> list[Peer]:
 
 
 def editions_of(config: Config, loaded: Loaded) -> Editions:
-    """Return what is in force. Files are read again for their digests, just after they were loaded."""
+    """Return what is in force. Files are read again for their digests, just after they were loaded.
+
+    Of each matter there is no more than an entry can hold: where the names are too many their number and a digest over
+    all of them stand in their place.
+    """
     registry, provinces = config.callers.registry, config.provinces
     rules = tuple(f"{one.division}:{one.version}" for one in loaded.policies.divisions)
     callers: tuple[str, ...] = ("everyone",)
     if registry is not None and loaded.callers.grants is not None:
         callers = (f"{loaded.callers.grants.version}:{_digest((registry,), registry.parent)}",)
     return {
-        Matter.TRUST: loaded.lists.versions,
-        Matter.RULES: (*rules, _folder(config.policy.directory)),
+        Matter.TRUST: _named(loaded.lists.versions, "lists"),
+        Matter.RULES: (*_named(rules, "divisions"), _folder(config.policy.directory)),
         Matter.PROFILES: () if provinces is None else (_folder(provinces.directory),),
         Matter.CALLERS: callers,
     }
+
+
+def _named(editions: tuple[str, ...], what: str) -> tuple[str, ...]:
+    text = json.dumps(editions)
+    if len(text) <= MOST_NAMED_BYTES:
+        return editions
+    return (f"{len(editions)} {what}:{sha256(text.encode()).hexdigest()}",)
 
 
 def _folder(folder: Path) -> str:

@@ -2,7 +2,8 @@
 
 Rules:
 
-- Changes never make anybody wait: they are done when they are written down. What is lost of them is counted.
+- Changes never make anybody wait, and never fail: they are done when they are written down. What is lost of them is
+  counted.
 - What a process judges by is written at its start and whenever a reload has changed it.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gateway.audit.entries import (
+    MAX_BODY,
     SALT_BYTES,
     Cause,
     ChangeGapEntry,
@@ -60,6 +62,7 @@ class Recorder:
         bucket_s: int,
     ) -> None:
         """`process` is this one's name, as in its log lines."""
+        self._observer = observer
         self._clock = clock
         self._process = process
         self._bucket_s = bucket_s
@@ -104,8 +107,12 @@ class Recorder:
         await self._outbox(log).emptied()
 
     def changed(self, entry: Entry) -> None:
-        """Write down a change."""
-        self.changes.put(body_of(entry))
+        """Write down a change; of one that is longer than an entry may be, that it is missing."""
+        body = body_of(entry)
+        if len(body) > MAX_BODY:
+            self._observer.entry_lost(LogName.CHANGES)
+            body = body_of(ChangeGapEntry(milliseconds(self._clock()), Gap.TOO_LONG, salt(), lost=1))
+        self.changes.put(body)
 
     def in_force(self, editions: Editions, cause: Cause) -> None:
         """Write down what this process judges by from now on, as far as that is another than before."""

@@ -7,8 +7,11 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -16,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.app import App
-from gateway.audit.entries import EditionEntry, LogName, Matter
+from gateway.audit.entries import Cause, EditionEntry, LogName, Matter
 from gateway.audit.tiles import CHECKPOINT
 from gateway.auditing import Auditing, peers_of
 from gateway.config import load
@@ -25,6 +28,7 @@ from gateway.instants import now
 from gateway.loading import StartRefused
 from gateway.recording.outbox import Trouble
 from gateway.recording.pages import AuditPages
+from gateway.watch.events import ReloadDone
 from gateway.watch.logs import EventLog
 from gateway.watch.metrics import Metrics
 from gateway.web.pages import Check, Question
@@ -138,6 +142,33 @@ async def test_what_is_in_force_has_the_digests_of_its_files(site: Site) -> None
     before, after = (one.after for one in editions if one.matter is Matter.RULES)
     assert before[:-1] == after[:-1]
     assert before[-1] != after[-1]
+
+
+async def test_very_many_divisions_are_told_by_their_number_and_digest(site: Site) -> None:
+    async with serving(site) as app:
+        auditing, loaded = app._auditing, app._judging.loaded
+        assert auditing is not None
+        for version in ("\u7248", "\u672c"):
+            many = tuple(SimpleNamespace(division=f"5{number:05}", version=version * 32) for number in range(3_000))
+            policies: Any = SimpleNamespace(divisions=many)
+            auditing.in_force(replace(loaded, policies=policies), Cause.RELOAD)
+    rules = [one for one in of_kind(written_in(site, LogName.CHANGES), EditionEntry) if one.matter is Matter.RULES]
+    named = [one.after[0].partition(":") for one in rules]
+    assert [one[0] for one in named[1:]] == ["3000 divisions"] * 2
+    assert named[1][2] != named[2][2]
+    assert {one.after[-1] for one in rules} == {rules[0].after[-1]}
+
+
+async def test_a_reload_goes_on_when_what_is_in_force_cannot_be_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(site) as app:
+        monkeypatch.setattr("gateway.auditing.editions_of", _denied)
+        assert isinstance(await app.reload(), ReloadDone)
+
+
+def _denied(*_: object) -> None:
+    raise PermissionError
 
 
 @pytest.mark.parametrize("when", ["refuse", "answer"])

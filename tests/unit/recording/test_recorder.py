@@ -65,6 +65,15 @@ async def test_a_change_never_waits_and_is_never_refused() -> None:
     assert (gap.lost, gap.why) == (2, Gap.QUEUE_FULL)
 
 
+async def test_a_change_that_is_too_long_is_told_as_a_gap() -> None:
+    made = recorder()
+    made.in_force({Matter.RULES: ("r" * 70_000,), Matter.TRUST: ("1:a",)}, Cause.START)
+    gap, after = await entries_of(made.changes)
+    assert isinstance(gap, ChangeGapEntry)
+    assert (gap.lost, gap.why) == (1, Gap.TOO_LONG)
+    assert isinstance(after, EditionEntry)
+
+
 async def test_lost_decisions_are_told_by_their_buckets() -> None:
     made = recorder(RecordingSettings(queue=1, when_unavailable=WhenUnavailable.ANSWER))
     made.decisions.put(BODY)
