@@ -9,7 +9,7 @@ Two real gateway processes, a real Redis, gates over real gRPC, all on this mach
   says that this machine was alone
 
     python -m tests.bench.replay --seconds 60
-    python -m tests.bench.replay --seconds 300     the length of the issue, with a pause of 30 s
+    python -m tests.bench.replay --seconds 300     five minutes, with a pause of 30 s
 """
 
 from __future__ import annotations
