@@ -20,7 +20,8 @@ from .showing import Showing
 PREFIX: Final = "hcgw:replay:"
 
 GENERATION_S: Final = 7_200
-"""Of the keys: equal on all nodes, and longer than the longest-lived code that can be guarded."""
+"""Of the keys: equal on all nodes, and longer than the longest-lived code that can be guarded. Nothing is remembered
+for longer."""
 
 _GENERATION: Final = b"hcgw replay generation\0"
 _MOST_KEYS: Final = 4
@@ -43,7 +44,7 @@ class Question(NamedTuple):
     """In the generation beside."""
     other_gate: str
     left_ms: int
-    """For how long it is remembered, from when it was shown."""
+    """For how long it is remembered, from when it was shown: until its code ends, and bounded whatever that says."""
     window_ms: int
 
 
@@ -67,7 +68,8 @@ class QuestionMaker:
         code = b"%b\0%b" % (marks.issuer.encode(), marks.showing or b"")
         name, gate = self._names(number, code, showing.scope)
         other_name, other_gate = self._names(ahead if ahead != number else number - 1, code, showing.scope)
-        left_s = max(0.0, (marks.shown_until or showing.at) - showing.at) + MAX_CLOCK_SKEW
+        # A code from the future passes nowhere; its name must not stand in Redis until it ends.
+        left_s = min(max(0.0, (marks.shown_until or showing.at) - showing.at), GENERATION_S) + MAX_CLOCK_SKEW
         return Question(name, gate, other_name, other_gate, round(left_s * 1_000), self._window_ms)
 
     def _names(self, number: int, code: bytes, scope: bytes) -> tuple[str, str]:

@@ -13,6 +13,8 @@ How a showing is kept:
 Rules:
 
 - Under the lock of its stripe, and with the generations standing still; nothing is waited for but that lock.
+- No code counts as valid for longer than a generation lasts from when it was shown, whatever its issuer says: one that
+  is forgotten must not stand for codes that are yet to be made.
 - Windows and generations go by the monotonic clock, which all processes of a machine share and nobody sets.
 
 Source: RFC 7693, 2.9 (keyed BLAKE2).
@@ -23,7 +25,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from hashlib import blake2b
-from math import ceil
+from math import ceil, floor
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -207,7 +209,7 @@ class ShowingTable:
         if check != crc32(read[:-4], generation.number):
             return _SUSPECTED
         # 2
-        until = max(until, showing.marks.shown_until or 0.0)
+        until = max(until, self._until(showing))
         # 3
         if scope != place.scope or abs(now - last) > self._same_passage_s:
             self._write_rest(at, generation, scope, first, last, until, said)
@@ -225,7 +227,7 @@ class ShowingTable:
         2. A free slot, or one whose code has ended. That is kept before the slot is given away.
         3. All but the tag; then the head, which must know of it before it counts; then the tag.
         """
-        place, until = places[0], showing.marks.shown_until or showing.at
+        place, until = places[0], self._until(showing)
         generation = place.generation
         heads = [self._head(one.generation, stripe, one.generation.by_now(now, showing.at)) for one in places]
         # 1
@@ -248,6 +250,15 @@ class ShowingTable:
         self._write_head(generation, stripe, Stripe(head.taken + 1, max(head.latest, ceil(until)), head.forgotten))
         self._write_tag(place.bucket, slot, place.tag)
         return Recorded(Seen.FIRST, self._passage(place, showing.at) if passage else None)
+
+    def _until(self, showing: Showing) -> float:
+        """Return until when a showing counts: until its code ends, and for no longer than a generation lasts.
+
+        A code that may pass ends before that. One from the future would, once forgotten, make every code that ends
+        before it one that may have been forgotten. In whole seconds, like what is kept of what was forgotten.
+        """
+        most = floor(showing.at + self._generations.generation_s)
+        return min(showing.marks.shown_until or showing.at, most)
 
     def _passage(self, place: _Place, first: float) -> Passage:
         """Return what makes the receipts of one passage the same one. Nobody without the generation's key knows it."""

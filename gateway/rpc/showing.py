@@ -4,14 +4,15 @@ Rules:
 
 - A presentation is a code that a caller hands in to be judged: VerifyCode, VerifyCodes, StreamVerifications and
   ConvertCode. What the gateway looks at again by itself is none (watched codes, originals of converted ones).
-- Only of dynamic codes; a code that has ended is not shown any more. One that is not let through anyway is.
+- Only of dynamic codes; a code that has ended is not shown any more, and one that has not begun not yet: it passes
+  nowhere now, and its first showing is the one at which it may. Any other that is not let through is shown.
 - The gate is the caller, the receiving division and her own name for the checkpoint. Nothing of it is kept in the open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from gateway.errors import Reason
@@ -20,6 +21,8 @@ from gateway.replay.guard import Guarded
 from gateway.replay.showing import Seen, Showing
 from gateway.rpc.desk import VerificationDesk
 from gateway.values import Decision, DivisionCode, Instant, Passage
+
+_NOT_SHOWN: Final = frozenset({Reason.NOT_YET_VALID, Reason.EXPIRED})
 
 
 class Shown(NamedTuple):
@@ -44,7 +47,7 @@ def show(
     Awaitable only if other nodes are asked. `receipt`: whether one is wanted.
     """
     guard, marks = desk.replay, decision.marks
-    if guard is None or marks is None or marks.showing is None or decision.reasons[0] is Reason.EXPIRED:
+    if guard is None or marks is None or marks.showing is None or decision.reasons[0] in _NOT_SHOWN:
         return Shown(decision)
     said = crc32(bytes((decision.measure, *decision.reasons)))
     guarded = guard.show(Showing(marks, scope, at, said), passage=receipt)

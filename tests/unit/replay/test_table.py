@@ -8,7 +8,7 @@ from gateway.replay.layout import BUCKET_SLOTS, Geometry
 from gateway.replay.memory import own_memory
 from gateway.replay.showing import Seen, Unchecked
 from gateway.replay.table import ShowingTable
-from gateway.values import IssuerId, Passage
+from gateway.values import Instant, IssuerId, Passage
 from tests.unit.replay.gates import AT, GATE, GENERATION_S, LIFE_S, OTHER_GATE, PASSAGE_S, Clock, Station, gate
 
 FIRST, SAME, SUSPECTED, UNCHECKED = Seen.FIRST, Seen.SAME_PASSAGE, Seen.SUSPECTED, Seen.UNCHECKED
@@ -158,6 +158,48 @@ def test_codes_of_now_are_checked_however_many_generations_have_passed() -> None
     for number in range(20):
         assert station.show(f"code-{number}").seen is FIRST
         station.clock.passes(GENERATION_S / 3)
+
+
+# Codes from the future: refused, but recorded
+
+
+YEAR_S = 365 * 86_400.0
+
+
+@pytest.mark.parametrize("ahead", [LIFE_S + 600, GENERATION_S, GENERATION_S + 0.5, GENERATION_S + 1, YEAR_S])
+@pytest.mark.parametrize("fraction", [0.0, 0.25, 0.999])
+def test_a_code_from_the_future_makes_no_honest_code_a_forgotten_one(ahead: float, fraction: float) -> None:
+    station = Station(clock=Clock(wall=AT + fraction))
+    for step in range(60):
+        assert station.show(f"future-{step}", until=station.clock.wall + ahead).seen is FIRST
+        # Also one with hardly a moment left, and one from before in whatever part of its life.
+        assert station.show(f"honest-{step}").seen is FIRST
+        assert station.show(f"ending-{step}", until=station.clock.wall + 0.01).seen is FIRST
+        station.clock.passes(GENERATION_S / 12)
+        station.table.tend(Instant(station.clock.wall))
+
+
+def test_the_last_showing_of_a_generation_may_be_of_the_future_too() -> None:
+    station = Station()
+    station.show("opens the generation")
+    station.clock.passes(GENERATION_S - 0.001)
+    station.show("future", until=AT + YEAR_S)
+    station.clock.passes(0.001)
+    station.show("opens the next")
+    station.clock.passes(GENERATION_S)
+    assert station.show("honest", until=station.clock.wall + 0.001).seen is FIRST
+
+
+def test_a_code_from_the_future_is_remembered_like_any_other() -> None:
+    station = Station()
+    ends = AT + YEAR_S
+    station.show(until=ends)
+    for _ in range(2):
+        station.clock.passes(GENERATION_S - 1)
+        station.table.tend(Instant(station.clock.wall))
+        assert station.show(scope=OTHER_GATE, until=ends).seen is SUSPECTED
+    station.clock.passes(GENERATION_S)
+    assert station.show("honest").seen is FIRST
 
 
 # Want of room

@@ -108,6 +108,9 @@ class Counted:
     async def shown(self, made: object) -> None:
         raise AssertionError("nothing was made")
 
+    def withdraw(self, made: object) -> None:
+        raise AssertionError("nothing was made")
+
 
 @dataclass
 class House:
@@ -206,6 +209,19 @@ async def test_a_code_that_has_ended_is_not_shown_any_more() -> None:
     house = House(pipeline=Marking(measure=Measure.DENY, reason=Reason.EXPIRED))
     for checkpoint in ("gate-1", "gate-2"):
         assert list((await house.verify(checkpoint=checkpoint)).core.reasons) == [reason_pb2.REASON_EXPIRED]
+
+
+async def test_a_code_that_has_not_begun_is_not_shown_yet() -> None:
+    house = House(pipeline=Marking(measure=Measure.DENY, reason=Reason.NOT_YET_VALID))
+    for checkpoint in ("gate-1", "gate-2"):
+        assert list((await house.verify(checkpoint=checkpoint)).core.reasons) == [reason_pb2.REASON_NOT_YET_VALID]
+    assert house.desk.replay is not None
+    assert house.desk.replay.here.held == 0  # type: ignore[attr-defined]
+    # Once it may pass it does so at one gate.
+    house.pipeline.reason = None
+    house.clock.passes(30)
+    assert measure_of(await house.verify(checkpoint="gate-2")) == "PASS"
+    assert (await house.verify(checkpoint="gate-1")).core.reasons[0] == SUSPECTED
 
 
 async def test_the_division_says_what_becomes_of_it() -> None:
