@@ -25,7 +25,7 @@ class Silence(StrEnum):
 
 
 class Offered(StrEnum):
-    """What became of a showing that Redis was told of afterwards."""
+    """What became of a showing that Redis was told of afterwards, or answered too late."""
 
     TAKEN = "taken"
     CONFLICT = "conflict"

@@ -7,7 +7,8 @@ How it goes:
   end the connection, and from then on nobody waits: connecting anew, the probe and what Redis has missed are the
   business of one task beside.
 - The budget counts from when a call is sent: what the event loop has to do first is not Redis' doing.
-- What nobody could tell Redis, or was not answered, is offered to it once it is back.
+- What nobody could tell Redis, or was not answered, is offered to it once it is back. A replay that it tells of then,
+  or in an answer that comes too late, is counted.
 - A Redis that has not been there for as long as a code lives may not know of earlier showings: that a code is the first
   one there then says nothing.
 """
@@ -262,7 +263,11 @@ class SharedShowings:
                 # That it is the first one a young memory knows of says nothing.
                 seen = [None if young and one == Seen.FIRST else Seen(one) for one in answers]
                 self._asked.popleft().end(seen)
-                if not call.given_up:
+                if call.given_up:
+                    # Nobody waits any more, but what nobody could be told must not go unseen.
+                    if conflicts := seen.count(Seen.SUSPECTED):
+                        self._observer.offered(Offered.CONFLICT, conflicts)
+                else:
                     self._late = 0
                     self._observer.asked(now - call.asked)
         except RedisSilent as silent:

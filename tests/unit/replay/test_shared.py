@@ -274,6 +274,18 @@ async def test_one_late_answer_leaves_the_connection_as_it_is(fragile: RedisServ
     assert (node.told.silent, node.told.offered_, len(node.told.times)) == ([], {}, 2)
 
 
+async def test_a_replay_that_redis_tells_of_too_late_is_counted(fragile: RedisServer, start: StartNode) -> None:
+    one, other = await start(fragile.url), await start(fragile.url, budget_s=0.3)
+    assert await one.seen("shown at another gate") == FIRST
+    fragile.pause()
+    shown = [other.seen("shown at another gate", OTHER_GATE), other.seen("new", OTHER_GATE)]
+    assert await asyncio.gather(*shown) == [FIRST_HERE, FIRST_HERE]
+    assert other.told.offered_ == {}
+    fragile.go_on()
+    await until(lambda: other.told.offered_ == {Offered.CONFLICT: 1})
+    assert (other.told.silent, other.told.times) == ([], [])
+
+
 async def test_what_was_recorded_alone_is_told_afterwards(fragile: RedisServer, start: StartNode) -> None:
     one, other = await start(fragile.url), await start(fragile.url)
     fragile.kill()
@@ -416,6 +428,16 @@ def test_a_code_is_found_across_the_ends_of_generations_and_with_clocks_apart(re
     name, gate, _, _ = question_at(BEGINS + recorded)
     now, its_gate, other, other_gate = question_at(BEGINS + shown)
     assert (name, gate) in {(now, its_gate), (other, other_gate)}
+
+
+@pytest.mark.parametrize(
+    ("left", "remembered"),
+    [(60.0, 90.0), (3_600.0, 3_630.0), (-10.0, 30.0), (365 * 86_400.0, GENERATION_S + 30.0)],
+)
+def test_a_code_is_remembered_until_it_ends_but_one_from_the_future_not(left: float, remembered: float) -> None:
+    marks = CodeMarks(ISSUER, b"", b"code-1", Instant(AT + left))
+    asked = QuestionMaker(SECRET, same_passage_s=10.0).question(Showing(marks, GATE, AT, 1))
+    assert asked.left_ms == remembered * 1_000
 
 
 def test_another_code_gate_or_generation_has_another_name() -> None:
