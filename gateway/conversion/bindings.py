@@ -184,6 +184,12 @@ class Bindings:
                 held = place.held or not agrees(state, said.state)
                 self._set(place, state, held=held)
 
+    def withdraw(self, pointer: StatusPointer) -> None:
+        """Take back the place of a code that was never given to anyone, if it has not ended meanwhile."""
+        place = self._places.get(pointer)
+        if place is not None:
+            self.close(place)
+
     def close(self, place: Place) -> None:
         """Take back a place whose code was never given to anyone."""
         self._drop(place)

@@ -2,7 +2,8 @@
 
 Rules:
 
-- Only what the receiving division lets through is converted, and nothing that was converted before.
+- Only what the receiving division lets through is converted, nothing that was converted before, and nothing that is
+  suspected to be shown a second time, whatever its division makes of that: the new code would not be suspected.
 - The state is the original's, the end is the original's or sooner, the issue time is when the original's issuer last
   said so: a conversion makes no word younger.
 - Of the original only issuer and division are named. Code id and place in the list are random and new.
@@ -18,7 +19,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from gateway.changes import Listed
-from gateway.errors import CodeUnreadable
+from gateway.errors import CodeUnreadable, Reason
 from gateway.formats.native_encode import NativeClaims, encode_jws, encode_qr
 from gateway.values import (
     LETS_THROUGH,
@@ -155,6 +156,10 @@ class Converter:
         if self.published is not None:
             await self.published.shown(made.pointer, SHOWN_S)
 
+    def withdraw(self, made: HasPlace) -> None:
+        """Take back a code that was given to nobody: its place reads UNKNOWN for good, and its room is free."""
+        self.bindings.withdraw(made.pointer)
+
     def noticed(self, original: bytes, decision: Decision) -> None:
         """Take note of any decision on any code: if codes were made from it, they are at once no better than it."""
         if not len(self.bindings):
@@ -176,7 +181,7 @@ class Converter:
     ) -> Converted | ConversionOutcome:
         """Return the converted code, or why there is none.
 
-        1. It was let through.
+        1. It was let through, and not under suspicion.
         2. It is no converted code itself, neither ours nor anybody's.
         3. Its issuer, that issuer's division and its state can be named; it is known when its issuer said so.
         4. It does not end before the next whole second.
@@ -186,6 +191,8 @@ class Converter:
         # 1
         if decision.measure not in LETS_THROUGH:
             return ConversionOutcome.NOT_LET_THROUGH
+        if Reason.REPLAY_SUSPECTED in decision.reasons:
+            return ConversionOutcome.SUSPECTED
         # 2
         if decision.origin is not None or decision.issuer == self.settings.issuer:
             return ConversionOutcome.ALREADY_CONVERTED

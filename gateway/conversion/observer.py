@@ -14,6 +14,8 @@ class ConversionOutcome(StrEnum):
     CONVERTED = "converted"
     NOT_LET_THROUGH = "not_let_through"
     """The measure is neither PASS nor LIMITED."""
+    SUSPECTED = "suspected"
+    """The original was shown elsewhere already: the converted code would be a fresh one that nobody suspects."""
     ALREADY_CONVERTED = "already_converted"
     """The original is a converted code itself: nothing is laundered through two gateways."""
     UNNAMED = "unnamed"

@@ -5,6 +5,8 @@ Rules:
 - The original is judged as VerifyCode does, but in the *convert* way; the verdict is the whole answer wherever no code
   can be made, also in a gateway that makes none at all.
 - A code is made for the receiving division only, so there must be one.
+- It is made before the answer waits for anything, so that what is learnt of its original meanwhile makes it worse, too;
+  if there is no answer in the end, it is taken back.
 """
 
 from __future__ import annotations
@@ -44,15 +46,21 @@ async def convert_code(
     response = pb.ConvertCodeResponse()
     tell(response.verdict, shown, request, terms, caller, desk, request.code)
     trace.write(shown.decision, request.code, response.verdict.receipt_salt)
-    await trace.kept()
     converter = desk.converter
     made = (
         None if converter is None else converter.convert(shown.decision, request.code, division=terms.division, at=at)
     )
-    if made is not None and converter is not None:
+    if made is None or converter is None:
+        await trace.kept()
+        return response
+    try:
+        await trace.kept()
         await converter.shown(made)
-        response.converted.jws, response.converted.qr = made.jws, made.qr
-        fill_time(response.converted.expire_time, made.expire_time)
+    except BaseException:  # also a caller that waits no longer
+        converter.withdraw(made)
+        raise
+    response.converted.jws, response.converted.qr = made.jws, made.qr
+    fill_time(response.converted.expire_time, made.expire_time)
     return response
 
 

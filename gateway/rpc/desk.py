@@ -132,6 +132,10 @@ class ConvertsCodes(Protocol):
         """Return once other processes and gateways can read the place of a code, or after a short while."""
         ...
 
+    def withdraw(self, made: ConvertedCode) -> None:
+        """Take back a code that was given to nobody."""
+        ...
+
     def noticed(self, original: bytes, decision: Decision) -> None:
         """Take note of any decision on any code: what was made from it is at once no better than it."""
         ...

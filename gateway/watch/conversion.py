@@ -17,6 +17,7 @@ from .logs import EventLog
 OUTCOMES: Final = (
     "converted",
     "not_let_through",
+    "suspected",
     "already_converted",
     "unnamed",
     "undated",

@@ -56,6 +56,7 @@ SEVERITY = {CodeState.GREEN: 0} | dict.fromkeys(
     (CodeState.YELLOW, CodeState.UNDER_REVIEW, CodeState.UNCONFIRMED, CodeState.STALE_DECLARATION), 1
 )
 STRICTNESS = {Measure.PASS: 0, Measure.LIMITED: 1, Measure.MANUAL: 2, Measure.DENY: 3}
+SUSPECTED = (Reason.REPLAY_SUSPECTED, Reason.CONDITION_TEST_WITHIN_48_HOURS, Reason.STATE_GREEN)
 CONVERTIBLE = ("green", "yellow", "under_review", "unconfirmed", "stale_declaration")
 
 
@@ -250,6 +251,9 @@ def test_a_word_from_the_future_is_dated_now(world: World) -> None:
         ({"measure": Measure.DENY, "state": CodeState.RED}, ConversionOutcome.NOT_LET_THROUGH),
         ({"measure": Measure.MANUAL}, ConversionOutcome.NOT_LET_THROUGH),
         ({"measure": Measure.DENY}, ConversionOutcome.NOT_LET_THROUGH),
+        ({"reasons": SUSPECTED, "measure": Measure.LIMITED}, ConversionOutcome.SUSPECTED),
+        ({"reasons": SUSPECTED[::-1], "measure": Measure.LIMITED}, ConversionOutcome.SUSPECTED),
+        ({"reasons": SUSPECTED, "measure": Measure.MANUAL}, ConversionOutcome.NOT_LET_THROUGH),
         ({"state": CodeState.RED}, ConversionOutcome.UNNAMED),
         ({"state": CodeState.UNKNOWN}, ConversionOutcome.UNNAMED),
         ({"issuer": None}, ConversionOutcome.UNNAMED),
@@ -283,6 +287,15 @@ def test_a_long_name_leaves_no_room_in_a_symbol_but_in_a_token(world: World) -> 
     assert made is not None
     assert made.qr == ""
     assert read_code(made.jws.encode(), Format.NATIVE).origin == Origin(IssuerId("x" * 128), DivisionCode("520000"))
+
+
+async def test_a_code_that_is_withdrawn_reads_unknown_for_good_and_makes_room(world: World) -> None:
+    made, other = await world.made(signed()), await world.made(signed())
+    world.converter.withdraw(made)
+    world.converter.withdraw(made)
+    assert world.converter.bindings.look_up(made.pointer, world.at) is CodeState.UNKNOWN
+    assert world.converter.bindings.look_up(other.pointer, world.at) is CodeState.GREEN
+    assert (len(world.converter.bindings), world.counts.live) == (1, 1)
 
 
 async def test_a_converted_code_is_not_converted_again(world: World) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from healthcode.interop.v1.conversion_service_pb2 import ConvertCodeRequest
+from healthcode.interop.v1.verification_service_pb2 import VerificationContext
 
 from gateway.conversion import recheck
 from gateway.conversion.observer import RecheckOutcome
 from gateway.conversion.recheck import IN_FLIGHT, SIGNED_PER_LOOK, SLICE, Rechecks
 from gateway.errors import NotReady, Reason
-from gateway.values import CodeState, Decision, Instant, Measure, OpaqueCode, Way
+from gateway.rpc.conversion import convert_code
+from gateway.values import Caller, CallerId, CallerKind, CodeState, Decision, Instant, Measure, OpaqueCode, Way
 from tests.conftest import NOON
-from tests.unit.conversion.world import HAINAN, RULES, YUNNAN, World, opaque, signed
+from tests.unit.conversion.world import HAINAN, RULES, YUNNAN, ZHEJIANG, World, opaque, signed
+from tests.unit.rpc.fakes import Desk
+from tests.unit.rpc.test_audited import FakeAudit, turned
 
 ID = "00000001"
 CANARY = "Zhang Wei 330102199001011234"
@@ -208,6 +214,22 @@ async def test_what_anybody_learns_reaches_the_codes_at_once(world: World) -> No
     world.converter.noticed(opaque(), await world.judged(opaque(), HAINAN))
     assert await verdicts(world, made) == OTHER_STATES["red"]
     assert (await world.judged(elsewhere.jws.encode(), HAINAN)).reasons[0] is Reason.STATE_RED
+
+
+async def test_what_is_learnt_while_a_conversion_waits_reaches_its_code(world: World) -> None:
+    audit = FakeAudit()
+    desk = replace(Desk(receipts=None)(), pipeline=world.pipeline, converter=world.converter, audit=audit)
+    context = VerificationContext(purpose=2, receiving_division=ZHEJIANG)  # type: ignore[arg-type]
+    caller = Caller(CallerId("spiffe://zhejiang/gate"), CallerKind.TLS_PEER)
+    asking = asyncio.create_task(
+        convert_code(ConvertCodeRequest(context=context, code=opaque()), caller, world.at, desk)
+    )
+    await turned()
+    world.yunnan.says[ID] = "red"
+    world.converter.noticed(opaque(), await world.judged(opaque()))
+    audit.settle()
+    made = (await asking).converted
+    assert (await world.judged(made.jws.encode())).reasons[0] is Reason.STATE_RED
 
 
 async def test_nothing_is_noticed_of_codes_that_nothing_was_made_from(world: World) -> None:

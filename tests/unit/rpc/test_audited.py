@@ -20,7 +20,7 @@ from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.verification import assess_displayed_code, stream_item, verify_code, verify_codes
 from gateway.values import Caller, CallerId, CallerKind, Decision, Measure, Profile, Purpose
 from tests.unit.rpc.fakes import AT, Desk
-from tests.unit.rpc.test_conversion import FakeConverter
+from tests.unit.rpc.test_conversion import PLACE, FakeConverter
 
 CALLER = Caller(CallerId("spiffe://zhejiang/gate"), CallerKind.TLS_PEER)
 CONTEXT = pb.VerificationContext(
@@ -195,7 +195,7 @@ async def test_where_nothing_is_waited_for_a_stream_answers_without_waiting() ->
         stream_item(request, None, CALLER, AT, desk_with(audit))
 
 
-async def test_no_code_is_made_before_the_decision_on_its_original_is_durable() -> None:
+async def test_no_code_is_given_out_before_the_decision_on_its_original_is_durable() -> None:
     audit, converter = FakeAudit(), FakeConverter()
     desk = replace(desk_with(audit), converter=converter)
     asking = asyncio.create_task(
@@ -203,7 +203,24 @@ async def test_no_code_is_made_before_the_decision_on_its_original_is_durable() 
     )
     await turned()
     assert [asked.call for asked, _, _ in audit.written] == ["ConvertCode"]
-    assert converter.converted == []
+    assert (len(converter.converted), converter.shown_) == (1, [])
     audit.settle()
     assert (await asking).converted.jws
-    assert len(converter.converted) == 1
+    assert (len(converter.converted), len(converter.shown_), converter.withdrawn) == (1, 1, [])
+
+
+@pytest.mark.parametrize("gives_up", [False, True])
+async def test_a_code_that_is_not_given_out_is_taken_back(gives_up: bool) -> None:
+    audit, converter = FakeAudit(), FakeConverter()
+    desk = replace(desk_with(audit), converter=converter)
+    asking = asyncio.create_task(
+        convert_code(conversion.ConvertCodeRequest(context=CONTEXT, code=CODE), CALLER, AT, desk)
+    )
+    await turned()
+    if gives_up:
+        asking.cancel()
+    else:
+        audit.settle(NotReady("no log"))
+    with pytest.raises(asyncio.CancelledError if gives_up else NotReady):
+        await asking
+    assert converter.withdrawn == [PLACE]

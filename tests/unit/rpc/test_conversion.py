@@ -48,6 +48,7 @@ class FakeConverter:
     converted: list[tuple[Decision, bytes, DivisionCode, Instant]] = field(default_factory=list)
     noticed_: list[tuple[bytes, Measure]] = field(default_factory=list)
     shown_: list[StatusPointer] = field(default_factory=list)
+    withdrawn: list[StatusPointer] = field(default_factory=list)
 
     def convert(self, decision: Decision, original: bytes, *, division: DivisionCode, at: Instant) -> Converted | None:
         self.converted.append((decision, original, division, at))
@@ -55,6 +56,9 @@ class FakeConverter:
 
     async def shown(self, made: HasPlace) -> None:
         self.shown_.append(made.pointer)
+
+    def withdraw(self, made: HasPlace) -> None:
+        self.withdrawn.append(made.pointer)
 
     def noticed(self, original: bytes, decision: Decision) -> None:
         self.noticed_.append((original, decision.measure))
@@ -83,6 +87,7 @@ async def test_a_code_that_passes_comes_with_a_converted_one(code: bytes) -> Non
     assert (original, division, at) == (code, "330100", AT)
     assert fakes.watched == [decision]
     assert set(fakes.pipeline.ways) == {Way.CONVERT}
+    assert converter.withdrawn == []
     assert converter.shown_ == [PLACE], "others can read its place before it is handed out"
 
 
