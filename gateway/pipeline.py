@@ -159,7 +159,7 @@ class Pipeline:
         marks = None
         try:
             answer = await self._asks.resolve(code, at=at, time_left=time_left)
-            authentic = answered(code, answer, self._online)  # 2
+            authentic = answered(code, answer, self._online, at)  # 2
             marks = authentic.marks
             live = observe(authentic, self._trust.revocations, at, purpose=purpose)  # 3
             return self._policies.decide(live, division, at, way=way, risks=self._risks)  # 4

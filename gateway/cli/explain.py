@@ -249,7 +249,7 @@ def _rooms_passed(rooms: _Rooms, code: bytes, at: Instant) -> Iterator[Passed | 
         yield Step.DECODE, f"opaque; looks like {opaque.issuer}, division {opaque.division}"
         if rooms.said is None:
             return
-        authentic = answered(opaque, rooms.suppose(opaque, at), rooms.provinces.online)
+        authentic = answered(opaque, rooms.suppose(opaque, at), rooms.provinces.online, at)
         yield Step.SIGNATURE, "supposed to be answered by its issuer just now"
     else:
         claimed = read_code(code, found)

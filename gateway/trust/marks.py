@@ -47,17 +47,16 @@ def marks_of(claimed: ClaimedCode, issuer: IssuerId, dynamic_max_s: float = DYNA
     return CodeMarks(issuer, person)
 
 
-def marks_of_answered(
-    code: OpaqueCode, dynamic_s: float | None, observed_time: Instant, expire_time: Instant | None
-) -> CodeMarks:
+def marks_of_answered(code: OpaqueCode, dynamic_s: float | None, at: Instant, expire_time: Instant | None) -> CodeMarks:
     """Return the marks of an opaque code that its issuer has answered for.
 
     `dynamic_s` is what its province's profile says: seconds that a code of a showing is good for, None if its codes are
-    static. It bounds what the answer says: an issuer that names the end of the day does not make its ids live longer.
+    static. They count from `at`, when it is shown: its issuer's word may be older, and it answers for it all the same.
+    They bound what the answer says: an issuer that names the end of the day does not make its ids live longer.
     """
     identifier = code.identifier.encode()
     person = _CODE_ID + identifier
     if dynamic_s is None:
         return CodeMarks(code.issuer, person)
-    latest = Instant(observed_time + dynamic_s)
+    latest = Instant(at + dynamic_s)
     return CodeMarks(code.issuer, person, identifier, latest if expire_time is None else min(latest, expire_time))

@@ -20,6 +20,7 @@ from gateway.values import (
     DisplayedCode,
     DivisionCode,
     Format,
+    Instant,
     IssuerId,
     IssuerProfile,
     OnlineAnswer,
@@ -41,8 +42,8 @@ class OnlineIssuers:
     """By division, with what is seen on a screen as the statements."""
 
 
-def answered(code: OpaqueCode, answer: OnlineAnswer, known: OnlineIssuers) -> AuthenticCode:
-    """Return `code` as its issuer's own word of just now.
+def answered(code: OpaqueCode, answer: OnlineAnswer, known: OnlineIssuers, at: Instant) -> AuthenticCode:
+    """Return `code`, which was shown at `at`, as its issuer's own word of just now.
 
     Does not check: that the answer came from there; the connector did.
 
@@ -70,7 +71,7 @@ def answered(code: OpaqueCode, answer: OnlineAnswer, known: OnlineIssuers) -> Au
         code.division,
         notes=answer.notes,
     )
-    marks = marks_of_answered(code, issuer.dynamic_s, answer.observed_time, answer.expire_time)
+    marks = marks_of_answered(code, issuer.dynamic_s, at, answer.expire_time)
     return AuthenticCode(claimed, issuer, None, Assurance.SCANNED_ONLINE, answer.fresh_for, answer.reason_class, marks)
 
 

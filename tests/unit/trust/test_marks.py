@@ -108,9 +108,18 @@ def test_an_opaque_code_is_dynamic_if_its_province_says_so(
 def test_an_answer_brings_the_marks_and_a_look_at_a_screen_none() -> None:
     issuer = IssuerProfile(HAINAN, DIVISION, frozenset({Format.OPAQUE}), {}, dynamic_s=60.0)
     known = OnlineIssuers({HAINAN: issuer}, {DIVISION: replace(issuer, dynamic_s=None)})
-    asked = answered(OPAQUE, OnlineAnswer("00", AT, 30.0), known)
+    asked = answered(OPAQUE, OnlineAnswer("00", AT, 30.0), known, AT)
     assert asked.marks == CodeMarks(HAINAN, b"code id\0c4n4ry", b"c4n4ry", Instant(AT + 60))
     assert displayed(DisplayedCode(DIVISION, "green"), known).marks is None
+
+
+@pytest.mark.parametrize("said", [-59.0, 0.0, 20.0])
+def test_a_code_of_a_showing_is_remembered_from_when_it_is_shown(said: float) -> None:
+    """An issuer may repeat for a minute what it has found out once: its code does not end the sooner for that."""
+    issuer = IssuerProfile(HAINAN, DIVISION, frozenset({Format.OPAQUE}), {}, dynamic_s=60.0)
+    asked = answered(OPAQUE, OnlineAnswer("00", Instant(AT + said), 60.0), OnlineIssuers({HAINAN: issuer}), AT)
+    assert asked.marks is not None
+    assert asked.marks.shown_until == AT + 60
 
 
 def test_marks_show_nothing_of_code_or_person() -> None:

@@ -51,7 +51,7 @@ def answer(by: IssuerId | None = None) -> OnlineAnswer:
 
 @pytest.mark.parametrize("by", [None, PROVINCE])
 def test_an_answer_of_the_issuer_is_its_own_word(by: IssuerId | None) -> None:
-    code = answered(CODE, answer(by), KNOWN)
+    code = answered(CODE, answer(by), KNOWN, AT)
     assert code.issuer == OWN
     assert (code.claimed.statement, code.claimed.issue_time, code.claimed.expire_time) == ("10", AT, AT + 30)
     assert (code.claimed.issuer, code.claimed.division) == (PROVINCE, "330100")
@@ -60,7 +60,7 @@ def test_an_answer_of_the_issuer_is_its_own_word(by: IssuerId | None) -> None:
 
 
 def test_an_answer_in_the_issuers_place_is_read_as_the_one_means_it_who_gave_it() -> None:
-    code = answered(CODE, answer(NATIONAL), KNOWN)
+    code = answered(CODE, answer(NATIONAL), KNOWN, AT)
     assert (code.issuer.issuer, code.issuer.division) == (PROVINCE, DIVISION)
     assert code.issuer.states == PLATFORM.states
     assert code.issuer.meanings == PLATFORM.meanings
@@ -73,7 +73,7 @@ def test_an_answer_in_the_issuers_place_is_read_as_the_one_means_it_who_gave_it(
 )
 def test_nobody_answers_for_an_issuer_that_is_not_connected(known: OnlineIssuers, by: IssuerId | None) -> None:
     with pytest.raises(CodeStopped) as stopped:
-        answered(CODE, answer(by), known)
+        answered(CODE, answer(by), known, AT)
     assert stopped.value.reason is Reason.ISSUER_NOT_CONNECTED
 
 
@@ -90,6 +90,6 @@ def test_a_screen_that_nobody_explained_is_of_an_unknown_issuer() -> None:
 
 
 def test_neither_shows_what_was_scanned_or_said() -> None:
-    shown = repr(answered(CODE, answer(), KNOWN)) + repr(CODE)
+    shown = repr(answered(CODE, answer(), KNOWN, AT)) + repr(CODE)
     assert "text-1" not in shown
     assert "id-1" not in shown
