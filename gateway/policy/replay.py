@@ -57,7 +57,8 @@ def checked_here_only(decision: Decision) -> Decision:
 
 
 def _tightened(decision: Decision, measure: Measure, reasons: tuple[Reason, ...]) -> Decision:
-    stopped_at = None if measure in LETS_THROUGH else Step.POLICY
+    # What an earlier step has stopped was never proven to be genuine and valid, whatever else is known of it.
+    stopped_at = None if measure in LETS_THROUGH else decision.stopped_at or Step.POLICY
     return replace(decision, measure=measure, reasons=reasons + decision.reasons, stopped_at=stopped_at)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import Outcome, Reason, Step
+from gateway.errors import REASONS, Effect, Outcome, Reason, Step
 from gateway.pipeline import step_outcomes
 from gateway.policy.book import PolicyBook
 from gateway.policy.replay import OnReplay, checked_here_only, suspected, to_a_person, unchecked
@@ -68,6 +68,17 @@ def test_a_replay_stops_a_code_at_the_last_step(wanted: OnReplay, outcome: Outco
     after = suspected(PASSED, wanted)
     assert step_outcomes(after)[Step.POLICY] is outcome
     assert set(list(step_outcomes(after).values())[:-1]) == {Outcome.OK}
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if REASONS[reason].effect is Effect.MANUAL])
+def test_a_code_that_was_stopped_earlier_is_stopped_where_it_was(reason: Reason) -> None:
+    stopped = Decision(MANUAL, (reason, GREEN), AT, REASONS[reason].step, Format.NATIVE)
+    after = suspected(stopped, TO_DENY)
+    assert (after.measure, after.reasons[0], after.stopped_at) == (DENY, SUSPECTED, stopped.stopped_at)
+    before_it = list(step_outcomes(stopped).items())
+    assert [step for step, outcome in step_outcomes(after).items() if outcome is Outcome.OK] == [
+        step for step, outcome in before_it if outcome is Outcome.OK
+    ]
 
 
 @pytest.mark.parametrize(
