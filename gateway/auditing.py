@@ -87,6 +87,12 @@ class Auditing:
             raise RuntimeError("the logs are not kept here")
         return self._keeping.positions
 
+    async def positions_found(self) -> None:
+        """Return once `positions` are those of the log, which a disk that is away puts off. Raises: as `positions`."""
+        if self._keeping is None:
+            raise RuntimeError("the logs are not kept here")
+        await self._keeping.positions_found.wait()
+
     def trail(self, trust: tuple[str, ...]) -> DecisionTrail:
         """Return what handlers write decisions with, while these trust lists are in force."""
         return self.recorder.trail(trust)
@@ -99,7 +105,7 @@ class Auditing:
                 await keeping.open()
                 await keeping.start(serve=self._shared)
             except KeepingRefused as refused:
-                option = "audit.directory" if refused.busy else "audit"
+                option = "audit.directory" if refused.may_pass else "audit"
                 raise StartRefused("audit", option, refused.place, refused.fault) from None
             except OSError as refused:
                 where, why = str(self._section.directory), refused.strerror or "cannot be used"
@@ -197,7 +203,7 @@ def editions_of(config: Config, loaded: Loaded) -> Editions:
 
 
 def _named(editions: tuple[str, ...], what: str) -> tuple[str, ...]:
-    text = json.dumps(editions)
+    text = json.dumps(editions, separators=(",", ":"))
     if len(text) <= MOST_NAMED_BYTES:
         return editions
     return (f"{len(editions)} {what}:{sha256(text.encode()).hexdigest()}",)

@@ -40,7 +40,7 @@ FAILED: Final = 1
 BAD_CONFIGURATION: Final = 78
 """EX_CONFIG of sysexits.h."""
 
-_MAY_PASS: Final = frozenset({"status.directory", "status.store", "status.http_listen"})
+_MAY_PASS: Final = frozenset({"audit.directory", "status.directory", "status.store", "status.http_listen"})
 """Options whose refusal is worth another try: a folder that another still holds, a database that is away."""
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -113,17 +113,20 @@ class ColourRecorder:
         recorder: WritesChanges,
         positions: Positions,
         clock: Callable[[], Instant],
+        found: Callable[[], Awaitable[object]],
     ) -> None:
-        """`positions` are up to where each list stands in the audit log."""
+        """`positions` are up to where each list stands in the audit log, once `found` has returned."""
         self.deliveries = Deliveries()
         self._ledger = ledger
         self._wire = wire
         self._recorder = recorder
         self._positions = positions
         self._clock = clock
+        self._found = found
 
     async def run(self) -> None:
-        """Write down all that was taken, and from then on each batch as it is."""
+        """Write down all that was taken, and from then on each batch as it is, once it is known what is there."""
+        await self._found()
         with self._ledger.subscribe() as news:
             await self._catch_up()
             async for event in news:

@@ -159,7 +159,10 @@ class Keeper:
             clock=self._clock,
         )
         if self._auditing is not None:
-            self._colours = ColourRecorder(ledger, WIRE, self._auditing.recorder, self._auditing.positions, self._clock)
+            audit = self._auditing
+            self._colours = ColourRecorder(
+                ledger, WIRE, audit.recorder, audit.positions, self._clock, audit.positions_found
+            )
             desk = replace(desk, delivering=self._colours.deliveries.by)
         watching = WatchesWatch(self._metrics.watches, self._log)
         judge = PipelineJudge(lambda: self._judging.pipeline)

@@ -56,7 +56,7 @@ class RecordingGate:
 
     @property
     def missed(self) -> int:
-        """How many runs have ended without a word and may still come back."""
+        """How many runs have ended without a word and may still come back. Once stopped: and have not come back."""
         return len(self._gone)
 
     async def start(self) -> None:
@@ -69,13 +69,13 @@ class RecordingGate:
 
     async def stop(self) -> None:
         """Listen no more. What came in is its owner's."""
-        for timer in self._gone.values():
-            timer.cancel()
         if self._server is not None:
             self._server.close()
         for task in tuple(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        for timer in self._gone.values():  # of those whom this has hung up on, too
+            timer.cancel()
         if self._server is not None:
             await self._server.wait_closed()
             self._path.unlink(missing_ok=True)

@@ -6,17 +6,22 @@ Rules:
 - A log that is not whole refuses the start: nothing is written behind what somebody has touched. One that cannot be
   written now does not.
 - What happens to a log is an entry of the changes: that it was opened, could not be written, has forgotten.
+- Up to where each list stands is known once the changes are really open, and not before: who asks waits.
+- Where a process may take entries with it, a file stands beside the logs until all of them have ended in order: a start
+  that finds it writes that entries may be missing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from gateway.audit.disk import Disk
 from gateway.audit.entries import (
     DecisionEntry,
     DecisionGapEntry,
@@ -29,7 +34,7 @@ from gateway.audit.entries import (
     RunId,
     read_entry,
 )
-from gateway.audit.faults import LogDegraded, LogFault, LogUnusable
+from gateway.audit.faults import LogDegraded, LogFault, LogUnusable, degraded
 from gateway.audit.log import AuditLog
 from gateway.values import Instant
 from keys.notes import NoteSigner, NoteVerifier
@@ -53,14 +58,21 @@ MOST_BEHIND: Final = 1 << 18
 """Entries that are read behind the mark."""
 
 
-class KeepingRefused(Exception):
-    """The logs cannot be kept. `fault` tells why, `place` is the file. `busy`: another process has not let go yet."""
+UNFINISHED: Final = "unfinished"
+"""In the folder of the logs, while a process may still take entries with it."""
 
-    def __init__(self, fault: str, place: str, *, busy: bool = False) -> None:
+
+class KeepingRefused(Exception):
+    """The logs cannot be kept. `fault` tells why, `place` is the file.
+
+    `may_pass`: another process has not let go yet, or the system refuses a file now.
+    """
+
+    def __init__(self, fault: str, place: str, *, may_pass: bool = False) -> None:
         super().__init__(f"{place}: {fault}")
         self.fault = fault
         self.place = place
-        self.busy = busy
+        self.may_pass = may_pass
 
 
 class LogsObserver(OwnerObserver, Protocol):
@@ -126,7 +138,7 @@ class AuditKeeping:
         self._recorder = recorder
         self._observer = observer
         self._clock = clock
-        self._torn: dict[LogName, bool] = {}
+        self._loop = asyncio.get_running_loop()
         watching = _Watching(observer, self._well)
         self.owners = {
             log: LogOwner(
@@ -139,6 +151,8 @@ class AuditKeeping:
             for log in LogName
         }
         self.positions = Positions(settings.directory)
+        self.positions_found = asyncio.Event()
+        """Set once `positions` are those of the log."""
         self._gate: RecordingGate | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -155,23 +169,24 @@ class AuditKeeping:
                 await owner.open()
             except LogUnusable as broken:
                 place = str(log_folder(self._settings.directory, log) / str(broken.place))
-                raise KeepingRefused(broken.fault.value, place, busy=broken.fault is LogFault.IN_USE) from None
-            self._observer.opened(log, owner.size, torn=self._torn.get(log, False))
-        await self._find_positions()
+                may_pass = broken.fault in {LogFault.IN_USE, LogFault.UNREADABLE}
+                raise KeepingRefused(broken.fault.value, place, may_pass=may_pass) from None
 
     async def start(self, *, serve: bool) -> None:
         """Begin to write; `serve`: for the other processes of this machine too. Raises: KeepingRefused."""
         for owner in self.owners.values():
             owner.start()
-        decisions = self.owners[LogName.DECISIONS].size
-        self._recorder.changed(OpenedEntry(milliseconds(self._clock()), decisions, salt()))
         if serve:
             path = self._settings.directory / AUDIT_SOCKET
             self._gate = RecordingGate(self.owners, path, self._cut_off)
             try:
                 await self._gate.start()
             except OSError as refused:
-                raise KeepingRefused(refused.strerror or "cannot listen", str(path)) from None
+                # A path that is too long is no error of the system's, and stays too long.
+                may_pass = bool(refused.errno)
+                raise KeepingRefused(refused.strerror or "cannot listen", str(path), may_pass=may_pass) from None
+        decisions = self.owners[LogName.DECISIONS].size
+        self._recorder.changed(OpenedEntry(milliseconds(self._clock()), decisions, salt()))
         work = ((FIRST_FORGET_S, FORGET_EVERY_S, self.forget), (MARK_EVERY_S, MARK_EVERY_S, self.mark))
         self._tasks = [asyncio.create_task(self._again_and_again(*one)) for one in work]
 
@@ -189,20 +204,15 @@ class AuditKeeping:
         with suppress(OSError):
             await self.mark()
         await asyncio.gather(*(owner.close() for owner in self.owners.values()))
+        if self._all_in_order():
+            with suppress(OSError):  # it stays, and the next start says more than it would have to
+                (self._settings.directory / UNFINISHED).unlink(missing_ok=True)
 
     async def mark(self) -> None:
         """Keep up to where each list stands, if all of that is durable now. Raises: OSError."""
         changes = self._recorder.changes
         if not changes.waiting and not changes.lost:
             await asyncio.to_thread(self.positions.save, self.owners[LogName.CHANGES].size)
-
-    async def _find_positions(self) -> None:
-        """Find up to where each list stands: by the mark, and by what stands behind it."""
-        changes = self.owners[LogName.CHANGES]
-        marked = await asyncio.to_thread(self.positions.load, changes.size)
-        with suppress(LogDegraded):
-            behind = await changes.with_log(lambda log: log.last(min(MOST_BEHIND, log.size - marked)))
-            await asyncio.to_thread(self.positions.read, behind)
 
     async def forget(self) -> None:
         """Delete what is due, and write that down."""
@@ -231,10 +241,47 @@ class AuditKeeping:
                 signer=signer,
                 accepts=[log_verifier(key, log) for key in settings.former],
             )
-            self._torn[log] = found.recovered.torn is not None
+            try:
+                cut_off = log is LogName.CHANGES and self._begin(found)
+            except BaseException:
+                found.close()
+                raise
+            torn = found.recovered.torn is not None
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(lambda: self._opened(log, found.size, torn=torn, cut_off=cut_off))
             return found
 
         return opened
+
+    def _begin(self, changes: AuditLog) -> bool:
+        """Find up to where each list stands, and whether the last run that might lose entries ended without a word.
+
+        In the thread of the changes, when they are open. Raises: LogDegraded, LogUnusable.
+        """
+        marked = self.positions.load(changes.size)
+        self.positions.read(changes.last(min(MOST_BEHIND, changes.size - marked)))
+        disk, unfinished = Disk(), self._settings.directory / UNFINISHED
+        try:
+            cut_off = unfinished.exists()
+            if self._settings.may_lose and not cut_off:
+                os.close(disk.create(unfinished))
+                disk.sync_folder(unfinished.parent)
+        except OSError as failed:
+            raise degraded(failed) from None
+        return cut_off
+
+    def _opened(self, log: LogName, entries: int, *, torn: bool, cut_off: bool) -> None:
+        self._observer.opened(log, entries, torn=torn)
+        if log is LogName.CHANGES:
+            self.positions_found.set()
+        for one in LogName if cut_off else ():
+            self._write_cut_off(one)
+
+    def _all_in_order(self) -> bool:
+        """Tell whether nothing can be missing that anybody had to write, once all is closed."""
+        all_said_bye = self._gate is None or not self._gate.missed
+        written = not any(outbox.waiting or outbox.lost for outbox in self._recorder.outboxes)
+        return all_said_bye and written and self.positions_found.is_set()
 
     def _is_due(self, before: float) -> Callable[[bytes], bool]:
         def due(raw: bytes) -> bool:
@@ -255,8 +302,11 @@ class AuditKeeping:
 
     def _cut_off(self, log: LogName, run: RunId) -> None:  # noqa: ARG002 a run is nobody's number
         if self._settings.may_lose:
-            self._observer.cut_off(log)
-            self._recorder.cut_off(log)
+            self._write_cut_off(log)
+
+    def _write_cut_off(self, log: LogName) -> None:
+        self._observer.cut_off(log)
+        self._recorder.cut_off(log)
 
     def _well(self, log: LogName, why: str, seconds: float) -> None:
         at = self._clock()

@@ -17,7 +17,7 @@ from random import Random
 import grpc
 import pytest
 
-from gateway.audit.entries import ColourEntry, DecisionEntry, DecisionGapEntry, DegradedEntry, Delivery, LogName
+from gateway.audit.entries import ColourEntry, DecisionEntry, DecisionGapEntry, DegradedEntry, Delivery, Gap, LogName
 from gateway.status import words
 from keys.notes import NoteSigner
 from keys.signer import open_signer
@@ -90,6 +90,34 @@ def test_whatever_is_killed_no_answer_is_without_its_entry_and_none_has_two(tmp_
     assert set(askers.digests) <= set(found)
     assert len(set(found)) == len(found)
     assert len(askers.digests) > 30
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_answered_at_once_a_kill_is_written_by_the_next_start_and_an_end_in_order_is_not(
+    tmp_path: Path, workers: int
+) -> None:
+    site = Site(tmp_path)
+    with_audit(site, more='answer = "at_once"')
+    settings = f"service.workers={workers}"
+    for _ in range(2):
+        with running(site, settings) as gateway:
+            gateway.verify(site.code())
+            ended(gateway)
+    assert of_kind(written_in(site, LogName.DECISIONS), DecisionGapEntry) == []
+    with running(site, settings) as gateway:
+        gateway.verify(site.code())
+        if workers == 1:
+            gateway.signal(signal.SIGKILL)
+            gateway.end()
+        else:
+            os.kill(pid_of(gateway, "keeper"), signal.SIGKILL)
+            gateway.wait_for("process_ready", process="keeper")
+            ended(gateway)
+    if workers == 1:
+        with running(site, settings) as gateway:
+            ended(gateway)
+    gaps = of_kind(written_in(site, LogName.DECISIONS), DecisionGapEntry)
+    assert [(one.why, one.lost) for one in gaps] == [(Gap.RUN_CUT_OFF, None)]
 
 
 def test_colours_are_written_with_who_delivered_them_and_a_kill_doubles_none(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from gateway.app import App
 from gateway.audit.entries import Cause, EditionEntry, LogName, Matter
 from gateway.audit.tiles import CHECKPOINT
 from gateway.auditing import Auditing, peers_of
+from gateway.cli.serve import BAD_CONFIGURATION, FAILED, status_of
 from gateway.config import load
 from gateway.duties import Duties
 from gateway.instants import now
@@ -112,17 +113,36 @@ async def test_a_log_that_somebody_touched_is_no_passing_trouble(site: Site) -> 
     head.write_bytes(head.read_bytes().replace(b"\n0\n", b"\n1\n", 1))
     found = await refused(site)
     assert (found.option, found.why) == ("audit", "checkpoint_signature")
+    assert status_of(found) == BAD_CONFIGURATION
     assert found.file.endswith("decisions/checkpoint")
 
 
 async def test_a_folder_that_another_process_holds_may_be_had_later(site: Site) -> None:
     async with serving(site):
-        assert (await refused(site)).option == "audit.directory"
+        found = await refused(site)
+    assert found.option == "audit.directory"
+    assert status_of(found) == FAILED
 
 
-async def test_a_folder_that_cannot_be_made_is_told(site: Site) -> None:
+async def test_a_folder_that_cannot_be_made_is_told_and_may_be_had_later(site: Site) -> None:
     (site.folder / "audit").write_text("a file")
-    assert (await refused(site)).option == "audit.directory"
+    found = await refused(site)
+    assert found.option == "audit.directory"
+    assert status_of(found) == FAILED
+
+
+async def test_a_socket_that_cannot_be_had_now_may_be_had_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.recording.gate.RecordingGate.start", _read_only)
+    auditing = Auditing(load(site.config), now, Metrics(now, version="0"), EventLog(io.StringIO()), Duties.KEEP)
+    with pytest.raises(StartRefused) as caught:
+        await auditing.open()
+    await auditing.close()
+    assert (caught.value.option, caught.value.why) == ("audit.directory", "Read-only file system")
+    assert status_of(caught.value) == FAILED
+
+
+async def _read_only(_: object) -> None:
+    raise OSError(30, "Read-only file system")
 
 
 async def test_what_is_in_force_has_the_digests_of_its_files(site: Site) -> None:
@@ -178,6 +198,8 @@ async def test_a_process_without_its_keeper_says_so(site: Site, when: str) -> No
     auditing = Auditing(config, now, Metrics(now, version="0"), EventLog(io.StringIO()), Duties.ANSWER)
     with pytest.raises(RuntimeError):
         _ = auditing.positions
+    with pytest.raises(RuntimeError):
+        await auditing.positions_found()
     await auditing.open()
     assert auditing.check() == Check("audit", "ok", essential=when == "refuse")
     auditing.recorder.cut_off(LogName.DECISIONS)

@@ -124,10 +124,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.positions = Positions(self.folder)
+        self.found = asyncio.Event()
+        self.found.set()
         self.its = self.made()
 
     def made(self) -> ColourRecorder:
-        return ColourRecorder(self.ledger, WIRE, self.recorder, self.positions, lambda: AT)
+        return ColourRecorder(self.ledger, WIRE, self.recorder, self.positions, lambda: AT, self.found.wait)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -225,6 +227,20 @@ async def test_what_was_taken_before_the_start_is_read_in_the_log(world: World) 
         found = await world.until(6)
     assert [one.number for one in found] == [4, 5, 6, 7, 8, 9]
     assert [one.delivery for one in found] == [Delivery.FROM_LOG] * 5 + [Delivery.HERE]
+
+
+async def test_nothing_is_written_before_it_is_known_what_is_there(world: World) -> None:
+    gz = province()
+    for signed in (gz.open(AT), gz.change({words.RED: [1]}, AT)):
+        world.ledger.take(signed, quietly=True)
+    world.found.clear()
+    async with world.running():
+        await asyncio.sleep(0.01)
+        assert (world.recorder.entries, world.ledger.reads) == ([], 0)
+        world.positions.move(gz.name, 1)  # an entry of it is there already
+        world.found.set()
+        (entry,) = await world.until(1)
+    assert entry.number == 2
 
 
 async def test_another_start_writes_nothing_twice(world: World) -> None:

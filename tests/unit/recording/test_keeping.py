@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.audit.entries import (
+    ChangeGapEntry,
     ColourEntry,
     ColoursAdoptedEntry,
     DecisionGapEntry,
@@ -30,11 +32,19 @@ from gateway.audit.tiles import CHECKPOINT
 from gateway.changes import ListName
 from gateway.errors import Reason
 from gateway.recording.gate import AUDIT_SOCKET
-from gateway.recording.keeping import AuditKeeping, KeepingRefused, KeepingSettings, log_folder, log_verifier
+from gateway.recording.keeping import (
+    UNFINISHED,
+    AuditKeeping,
+    KeepingRefused,
+    KeepingSettings,
+    log_folder,
+    log_verifier,
+)
 from gateway.recording.positions import MARK, Positions
 from gateway.recording.recorder import Recorder, milliseconds, salt
 from gateway.recording.settings import RecordingSettings
 from gateway.recording.trail import Asked
+from gateway.recording.wire import hello, read_frame
 from gateway.values import CallerId, Decision, Format, Instant, IssuerId, Measure, Profile, Purpose
 from keys.notes import NoteSigner, NoteVerifier
 from keys.signer import Signer, generate_dev_key
@@ -180,7 +190,7 @@ async def test_a_log_that_somebody_touched_refuses_the_start(settings: KeepingSe
         async with kept(settings, signer):
             pass
     assert caught.value.fault == "checkpoint_signature"
-    assert not caught.value.busy
+    assert not caught.value.may_pass
     assert CHECKPOINT in caught.value.place
 
 
@@ -193,7 +203,7 @@ async def test_a_log_that_another_process_writes_may_be_had_later(settings: Keep
         async with kept(settings, signer):
             pass
     other.close()
-    assert caught.value.busy
+    assert caught.value.may_pass
 
 
 async def test_a_socket_that_cannot_be_had_refuses_the_start(settings: KeepingSettings, signer: Signer) -> None:
@@ -202,6 +212,14 @@ async def test_a_socket_that_cannot_be_had_refuses_the_start(settings: KeepingSe
         async with kept(settings, signer, serve=True):
             pass
     assert AUDIT_SOCKET in caught.value.place
+    assert caught.value.may_pass
+
+
+async def test_a_socket_whose_path_is_too_long_stays_so(settings: KeepingSettings, signer: Signer) -> None:
+    with pytest.raises(KeepingRefused) as caught:
+        async with kept(replace(settings, directory=settings.directory / ("x" * 100)), signer, serve=True):
+            pass
+    assert not caught.value.may_pass
 
 
 async def test_what_is_due_is_deleted_and_that_is_written(settings: KeepingSettings, signer: Signer) -> None:
@@ -311,6 +329,66 @@ async def test_up_to_where_a_list_stands_is_found_again(settings: KeepingSetting
     (settings.directory / MARK).unlink()
     async with kept(settings, signer) as logs:
         assert (logs.keeping.positions.of(LIST), logs.keeping.positions.of(other)) == (8, 40)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+async def test_up_to_where_a_list_stands_is_found_when_the_disk_is_back(
+    settings: KeepingSettings, signer: Signer, monkeypatch: pytest.MonkeyPatch, marked: bool
+) -> None:
+    async with kept(settings, signer) as logs:
+        logs.recorder.changed(colours(7))
+        logs.keeping.positions.move(LIST, 7)
+    if not marked:
+        (settings.directory / MARK).unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.audit.disk.Disk.make_folder", _read_only)
+        async with kept(settings, signer) as logs:
+            assert logs.told.degradations == ["read_only", "read_only"]
+            assert logs.told.open_logs == []
+            assert not logs.keeping.positions_found.is_set()
+            patched.undo()
+            await soon(logs.keeping.positions_found.wait())
+            assert logs.keeping.positions.of(LIST) == 7
+            assert logs.told.open_logs == [(LogName.CHANGES, 2)]
+
+
+def _read_only(*_: object) -> None:
+    raise OSError(30, "Read-only file system")
+
+
+async def gaps_of(settings: KeepingSettings, signer: Signer) -> list[tuple[str, Gap]]:
+    """Start once more; return the gaps that stand there then."""
+    async with kept(settings, signer) as logs:
+        found = [one for log in LogName for one in await logs.entries(log)]
+        assert len(logs.told.cut) in {0, 2}
+        return [(one.kind, one.why) for one in found if isinstance(one, DecisionGapEntry | ChangeGapEntry)]
+
+
+async def test_a_run_that_was_killed_is_written_by_the_next_one_where_it_may_matter(
+    settings: KeepingSettings, signer: Signer
+) -> None:
+    unfinished = settings.directory / UNFINISHED
+    async with kept(replace(settings, may_lose=False), signer):
+        assert not unfinished.exists()
+    async with kept(settings, signer):
+        assert unfinished.exists()
+    assert not unfinished.exists()
+    assert await gaps_of(settings, signer) == []
+    unfinished.touch()  # as a kill leaves it
+    gaps = [("decision_gap", Gap.RUN_CUT_OFF), ("change_gap", Gap.RUN_CUT_OFF)]
+    assert await gaps_of(replace(settings, may_lose=False), signer) == gaps
+    assert await gaps_of(settings, signer) == gaps
+
+
+async def test_a_process_that_was_killed_just_before_the_end_is_written_by_the_next_run(
+    settings: KeepingSettings, signer: Signer
+) -> None:
+    async with kept(settings, signer, serve=True):
+        reader, writer = await asyncio.open_unix_connection(settings.directory / AUDIT_SOCKET)
+        writer.write(hello(RunId("0" * 16), LogName.DECISIONS))
+        await soon(read_frame(reader))
+        writer.close()
+    assert await gaps_of(settings, signer) == [("decision_gap", Gap.RUN_CUT_OFF), ("change_gap", Gap.RUN_CUT_OFF)]
 
 
 async def test_nothing_is_marked_that_is_not_durable(settings: KeepingSettings, signer: Signer) -> None:
