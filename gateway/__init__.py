@@ -28,7 +28,7 @@ Around them:
 - `watch/`                    every metric, log event and field
 - `config/`                   the configuration
 - `loading.py`, `judging.py`  what it names, loaded together; the rooms made of that, and made anew at a reload
-- `guarding.py`               the replay guard that it wants
+- `guarding.py`               the replay guard that it wants, and the rates that nodes count together (`rates_line.py`)
 - `app.py`                    the process, put together, with the duties (`duties.py`) and edges (`edges.py`) it has
 - `audit/`, `recording/`      the log that nobody can change unnoticed; how entries get there
 - `auditing.py`, `audit_pages.py`  both as the configuration has them: of one process, and for readers

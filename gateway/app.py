@@ -37,6 +37,7 @@ from gateway.loading import KnownCallers, StartRefused, load_handles
 from gateway.rpc.server import GrpcServer, Service, verification_services
 from gateway.rpc.settings import GrpcSettings, ServingRefused
 from gateway.values import Instant
+from gateway.watch.callers import RatesWatch
 from gateway.watch.conversion import ConversionWatch, RegisterWatch
 from gateway.watch.events import (
     CallersLoaded,
@@ -125,6 +126,9 @@ class App:
             self._metrics.replay.show(lambda: here.held, here.capacity)
             if guard.asks_others:
                 self._metrics.replay.redis_up.set(0)
+        if config.callers.rates_in_redis:
+            meters = self._judging.meters
+            self._metrics.callers.show_together(lambda: meters.knows_others)
         self._keeper: Keeper | None = None
         if config.status is not None and Duties.KEEP in duties:
             self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log, self._auditing)
@@ -347,6 +351,7 @@ class App:
             ReplayWatch(metrics.replay, log, time.monotonic),
             HandleWatch(metrics.handles, log),
             metrics.disclosures,
+            RatesWatch(log, time.monotonic),
         )
 
     def _tell_what_is_loaded(self) -> None:

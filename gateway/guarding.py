@@ -1,4 +1,4 @@
-"""The replay guard, put together from the configuration.
+"""The replay guard, and the rates that nodes count together, put together from the configuration.
 
 Rules:
 
@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from gateway.callers.meter import Meters
+from gateway.callers.shared_rates import Line as RatesLine
+from gateway.callers.shared_rates import RatesObserver, SharedRates
 from gateway.changes import MAX_CLOCK_SKEW
 from gateway.config.replay import ReplaySection
 from gateway.loading import StartRefused
@@ -29,6 +32,9 @@ from keys.own_files import FileRefused, read_secret_file
 
 if TYPE_CHECKING:
     from gateway.replay.redis_line import RedisAddress
+
+RATES_BUDGETS: Final = 8
+"""Budgets of a question that an exchange of rates may take: nobody waits for it, and it holds more keys."""
 
 MAX_URL_BYTES: Final = 4_096
 MIN_SECRET_BYTES: Final = 32
@@ -48,6 +54,12 @@ class RedisAccess:
         from gateway.replay.redis_line import RedisLine
 
         return RedisLine(self.address)
+
+    def rates_line(self) -> RatesLine:
+        """Return a new connection for the rates of callers, not open yet."""
+        from gateway import rates_line
+
+        return rates_line.RatesLine(self.address)
 
     def questions(self) -> QuestionMaker:
         """Return what makes questions of showings."""
@@ -123,6 +135,16 @@ def everywhere_of(
         lifetime_s=section.dynamic_max_s + MAX_CLOCK_SKEW,
         observer=observer,
     )
+
+
+def shared_rates_of(
+    access: RedisAccess | None, section: ReplaySection, meters: Meters, observer: RatesObserver
+) -> SharedRates | None:
+    """Return what lets these meters count together with those of all others; None if they count apart."""
+    if access is None or meters.whole is None:
+        return None
+    budget_s = RATES_BUDGETS * section.redis_budget_ms / 1_000
+    return SharedRates(meters, access.rates_line, access.secret, budget_s=budget_s, observer=observer)
 
 
 def _secret(file: Path, option: str, most: int) -> bytes:

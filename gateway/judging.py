@@ -19,6 +19,8 @@ from pathlib import Path
 from gateway.callers.meter import Meters
 from gateway.callers.registry import CallerRegistry
 from gateway.callers.rights import Rights, RightsOf, everyone_may, up_to
+from gateway.callers.shared_rates import NOBODY_WATCHES as NOBODY_WATCHES_RATES
+from gateway.callers.shared_rates import RatesObserver
 from gateway.changes import Listed
 from gateway.clinical import ClinicalItem
 from gateway.config import Config
@@ -27,7 +29,7 @@ from gateway.conversion.converter import BriefSigner, Converter
 from gateway.conversion.observer import ConversionObserver
 from gateway.conversion.recheck import Rechecks
 from gateway.conversion.settings import ConversionRefused, ConversionSettings
-from gateway.guarding import everywhere_of, guard_of, redis_access, refuse_longer_lived
+from gateway.guarding import everywhere_of, guard_of, redis_access, refuse_longer_lived, shared_rates_of
 from gateway.handles.current import Handles
 from gateway.handles.observer import HandleObserver, Unobserved
 from gateway.handles.upkeep import Upkeep
@@ -76,6 +78,7 @@ class Watchers:
     replay: ReplayObserver = NOBODY_WATCHES
     handles: HandleObserver = field(default_factory=Unobserved)
     disclosures: WatchesDisclosures = UNWATCHED
+    rates: RatesObserver = NOBODY_WATCHES_RATES
 
 
 class Judging:
@@ -108,12 +111,15 @@ class Judging:
         self._most = most_profiles(config)
         self._enrolled = () if config.status is None else config.status.enrolled
         # A keeper of its own is the only one on its machine; workers share what a caller may ask.
-        self._meters = Meters(workers=config.service.workers if converts else 1)
+        self.meters = Meters(workers=config.service.workers if converts else 1, together=config.callers.rates_in_redis)
+        """What counts the calls of this process."""
         self._replay_settings = config.replay
         self._loader = Loader(config, clock())
         refuse_longer_lived(self.loaded.provinces.profiles, config.replay)
-        self._redis = redis_access(config.replay) if converts else None
-        self._everywhere = everywhere_of(self._redis, config.replay, watchers.replay)
+        asks_redis = converts or config.callers.rates_in_redis
+        self._redis = redis_access(config.replay) if asks_redis else None
+        self._everywhere = everywhere_of(self._redis, config.replay, watchers.replay) if converts else None
+        self._shared_rates = shared_rates_of(self._redis, config.replay, self.meters, watchers.rates)
         self.replay = (
             guard_of(config.replay, replay_memory, self._everywhere, clock, watchers.replay) if converts else None
         )
@@ -165,7 +171,9 @@ class Judging:
         return public_jwks(signers, self._other_keys)
 
     def start(self) -> None:
-        """Begin to look at originals of converted codes and at the keys of handles, and to forget showings."""
+        """Begin to look at originals and at the keys of handles, to forget showings, and to count with others."""
+        if self._shared_rates is not None:
+            self._shared_rates.start()
         if self.replay is not None:
             self.replay.start()
         if self._upkeep is not None:
@@ -185,9 +193,12 @@ class Judging:
             self._issuers = self._issuers.renewed(loaded.provinces)
         rights_of = self._rights_of(loaded.callers)
         self._loader.adopt(loaded)
-        if redis is not None and redis != self._redis and self._everywhere is not None:
+        if redis is not None and redis != self._redis:
             self._redis = redis
-            self._everywhere.renew(redis.line, redis.questions())
+            if self._everywhere is not None:
+                self._everywhere.renew(redis.line, redis.questions())
+            if self._shared_rates is not None:
+                self._shared_rates.renew(redis.rates_line, redis.secret)
         self.pipeline = self._pipeline()
         self.desk = replace(
             self.desk,
@@ -210,6 +221,8 @@ class Judging:
             await self._rechecks.stop()
         if self.replay is not None:
             await self.replay.close()
+        if self._shared_rates is not None:
+            await self._shared_rates.close()
         await self._issuers.close()
 
     def _receipts(self) -> ReceiptIssuer:
@@ -225,7 +238,7 @@ class Judging:
         if callers.grants is None:
             return everyone_may(Rights(self._most, clinical_items=frozenset(ClinicalItem)))
         registry = CallerRegistry(
-            callers.grants, self._meters, most=self._most, enrolled=self._enrolled, reads=READS_OF_LISTS
+            callers.grants, self.meters, most=self._most, enrolled=self._enrolled, reads=READS_OF_LISTS
         )
         return registry.rights_of
 

@@ -4,8 +4,11 @@ Rules:
 
 - Counted in a sliding window as long as the burst takes at the rate: at no time more than the burst, and over time not
   more than the rate. Of several workers each counts for itself, and allows its share of the rate.
+- Where processes count together (`shared_rates.py`), each allows the whole rate as long as it knows what the others
+  count, and its share whenever it does not. Both are counted all the time, so that going from one to the other gives
+  nobody a burst that she has used up here.
 - What is refused is not counted, so that whoever tries again too early does not shut herself out.
-- In memory, found by the caller's name; gone with the process. A window that has passed is forgotten.
+- In memory, found by the caller's name; gone with the process. Nothing is waited for.
 - The clock only ever goes on: setting the system's neither opens nor shuts anything.
 
 The strategy is that of `limits`; its own storage in memory is not used, because it reads the system's clock and starts
@@ -17,18 +20,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, inf
 from typing import Final
 
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import Storage
-from limits.storage.base import SlidingWindowCounterSupport
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from gateway.errors import RateLimited
 
-MAX_WINDOWS: Final = 16_384
-"""Windows that are held before those that have passed are looked for."""
+from .windows import Rate, Windows
 
 SHORTEST_WAIT_S: Final = 0.05
 """Nobody is told to try again earlier."""
@@ -45,36 +45,73 @@ class Limits:
     codes_burst: int
 
 
+class _Counted:
+    """One kind of windows, and the strategy over them."""
+
+    __slots__ = ("limiter", "windows", "workers")
+
+    def __init__(self, workers: int, clock: Callable[[], float]) -> None:
+        self.workers = workers
+        self.windows = Windows(clock)
+        self.limiter = SlidingWindowCounterRateLimiter(self.windows)
+
+    def item(self, per_s: int, burst: int, what: str) -> RateLimitItem:
+        return RateLimitItemPerSecond(burst, ceil(burst * self.workers / per_s), namespace=what)
+
+
 class Meters:
     """The rates of all callers of one process."""
 
-    def __init__(self, *, workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take among how many processes each rate is shared."""
-        self._workers = workers
-        self._limiter = SlidingWindowCounterRateLimiter(_Windows(clock))
+    def __init__(
+        self, *, workers: int = 1, together: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take among how many processes each rate is shared, and whether they count `together` when they can."""
+        self.clock = clock
+        self.shares = _Counted(workers, clock)
+        """What each process counts for itself."""
+        self.whole = _Counted(1, clock) if together else None
+        """What all of them count, as far as this one knows."""
+        self.known_until = -inf
+        """Until when it is known well enough what the others count."""
+
+    @property
+    def knows_others(self) -> bool:
+        """Whether this process allows the whole of a rate, and not its share."""
+        return self.whole is not None and self.clock() < self.known_until
 
     def meter(self, name: str, limits: Limits) -> Meter:
         """Return what counts for the caller of this name. Two of one name and the same limits count together."""
-        return Meter(
-            self._limiter,
-            name,
-            self._item(limits.calls_per_s, limits.calls_burst, "calls"),
-            self._item(limits.codes_per_s, limits.codes_burst, "codes") if limits.codes_per_s else None,
-        )
+        calls = self._metered(name, limits.calls_per_s, limits.calls_burst, "calls")
+        codes = self._metered(name, limits.codes_per_s, limits.codes_burst, "codes") if limits.codes_per_s else None
+        return Meter(self, name, calls, codes)
 
-    def _item(self, per_s: int, burst: int, what: str) -> RateLimitItem:
-        return RateLimitItemPerSecond(burst, ceil(burst * self._workers / per_s), namespace=what)
+    def _metered(self, name: str, per_s: int, burst: int, what: str) -> _Metered:
+        share = self.shares.item(per_s, burst, what)
+        whole = share if self.whole is None else self.whole.item(per_s, burst, what)
+        return _Metered(share, _rate(share, name), whole, _rate(whole, name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Metered:
+    """One limit of one caller: her share here, and the whole."""
+
+    share: RateLimitItem
+    share_rate: Rate
+    whole: RateLimitItem
+    whole_rate: Rate
+
+
+def _rate(item: RateLimitItem, name: str) -> Rate:
+    return Rate(item.key_for(name), item.amount, item.get_expiry())
 
 
 class Meter:
     """Counts for one caller."""
 
-    __slots__ = ("_calls", "_codes", "_limiter", "_name")
+    __slots__ = ("_calls", "_codes", "_meters", "_name")
 
-    def __init__(
-        self, limiter: SlidingWindowCounterRateLimiter, name: str, calls: RateLimitItem, codes: RateLimitItem | None
-    ) -> None:
-        self._limiter = limiter
+    def __init__(self, meters: Meters, name: str, calls: _Metered, codes: _Metered | None) -> None:
+        self._meters = meters
         self._name = name
         self._calls = calls
         self._codes = codes
@@ -88,97 +125,20 @@ class Meter:
         if self._codes is not None and codes:
             self._take(self._codes, codes)
 
-    def _take(self, item: RateLimitItem, cost: int) -> None:
-        if not self._limiter.hit(item, self._name, cost=cost):
-            left = self._limiter.get_window_stats(item, self._name).reset_time - time.time()
+    def _take(self, metered: _Metered, cost: int) -> None:
+        whole, shares = self._meters.whole, self._meters.shares
+        if whole is None:
+            self._hit(shares.limiter, metered.share, cost)
+        elif self._meters.knows_others:
+            self._hit(whole.limiter, metered.whole, cost)
+            shares.windows.fill(metered.share_rate, cost)
+            whole.windows.tell(metered.whole_rate, metered.share_rate, cost)
+        else:
+            self._hit(shares.limiter, metered.share, cost)
+            whole.windows.add(metered.whole_rate.key, metered.whole_rate.expiry, cost)
+            whole.windows.tell(metered.whole_rate, metered.share_rate, cost)
+
+    def _hit(self, limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, cost: int) -> None:
+        if not limiter.hit(item, self._name, cost=cost):
+            left = limiter.get_window_stats(item, self._name).reset_time - time.time()
             raise RateLimited(max(left, SHORTEST_WAIT_S))
-
-
-class _Windows(Storage, SlidingWindowCounterSupport):
-    """Counters of this and the last window, by key. For one event loop."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._clock = clock
-        self._held: dict[str, _Window] = {}
-
-    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count `amount` if that leaves no more than `limit`."""
-        now = self._clock() / expiry
-        window = self._held.get(key)
-        if window is None:
-            if len(self._held) >= MAX_WINDOWS:
-                self._forget()
-            window = self._held[key] = _Window(expiry)
-        window.turn(int(now))
-        if floor(window.before * (1 - now % 1)) + window.count + amount > limit:
-            return False
-        window.count += amount
-        return True
-
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return count and seconds left of the last window, and of this one."""
-        now = self._clock() / expiry
-        window = self._held.get(key) or _Window(expiry)
-        window.turn(int(now))
-        left = (1 - now % 1) * expiry
-        return window.before, left, window.count, left + expiry
-
-    def _forget(self) -> None:
-        now = self._clock()
-        self._held = {
-            key: window for key, window in self._held.items() if window.number >= int(now / window.expiry) - 1
-        }
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """See limits.storage.Storage."""
-        return ValueError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Not for this strategy."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Not for this strategy."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Not for this strategy."""
-        raise NotImplementedError
-
-    def check(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    def reset(self) -> int | None:
-        """Forget everything."""
-        self._held.clear()
-        return None
-
-    def clear(self, key: str) -> None:
-        """Forget one key."""
-        self._held.pop(key, None)
-
-    def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002 the library's signature
-        """Forget one key."""
-        self.clear(key)
-
-
-class _Window:
-    """One key's counters."""
-
-    __slots__ = ("before", "count", "expiry", "number")
-
-    def __init__(self, expiry: int) -> None:
-        self.expiry = expiry
-        self.number = 0
-        self.before = 0
-        self.count = 0
-
-    def turn(self, number: int) -> None:
-        """Go on to the window of this number."""
-        if number != self.number:
-            self.before = self.count if number == self.number + 1 else 0
-            self.count = 0
-            self.number = number

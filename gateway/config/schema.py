@@ -189,6 +189,11 @@ class CallersSection(Section):
         description="Whoever gets in may ask all that disclosure.max_profile allows; test environment only.",
     )
 
+    rates_in_redis: bool = Field(
+        default=False,
+        description="Whether all processes and nodes count rates together, over the Redis of [replay].",
+    )
+
     @property
     def authorities(self) -> Mapping[str, Path]:
         """The authorities of all trust domains that have their own."""
@@ -200,6 +205,8 @@ class CallersSection(Section):
             raise ValueError("either registry or insecure_everyone_may_ask = true is required")
         if self.registry is not None and self.insecure_everyone_may_ask:
             raise ValueError("insecure_everyone_may_ask must not be set beside registry")
+        if self.rates_in_redis and self.registry is None:
+            raise ValueError("rates_in_redis needs registry, which has the rates")
         return self
 
 
@@ -295,6 +302,12 @@ class Config(BaseSettings):
     def _a_province_has_handles(self) -> Self:
         if self.disclosure.max_profile is MaxProfile.PROVINCE and self.handles is None:
             raise ValueError('[handles] is required with disclosure.max_profile = "PROVINCE"')
+        return self
+
+    @model_validator(mode="after")
+    def _rates_that_are_shared_have_a_redis(self) -> Self:
+        if self.callers.rates_in_redis and self.replay.redis is None:
+            raise ValueError("callers.rates_in_redis needs replay.redis and replay.redis_key")
         return self
 
     @model_validator(mode="after")

@@ -132,7 +132,7 @@ class RedisLine:
     """A connection. Make it, `open` it, ask, `close` it; after a failure it is of no use."""
 
     def __init__(self, address: RedisAddress) -> None:
-        self._connection = _connection(address)
+        self._connection = connection_to(address)
         self._script = ""
 
     async def open(self, probe_s: float) -> float:
@@ -206,7 +206,8 @@ def why_silent(failed: BaseException) -> Silence:
     return Silence.UNREACHABLE if isinstance(failed, OSError | RedisGone) else Silence.BROKEN
 
 
-def _connection(address: RedisAddress) -> AbstractConnection:
+def connection_to(address: RedisAddress) -> AbstractConnection:
+    """Return a connection that is not open yet, keeps no time and never tries again by itself."""
     about: dict[str, Any] = {
         "db": address.db,
         "username": address.username,

@@ -28,6 +28,7 @@ from .events_audit import (
     AuditUnavailable,
     AuditWell,
 )
+from .events_callers import RatesApart, RatesTogether
 from .events_handles import HandleKeyBack, HandleKeyMade, HandleKeysDestroyed, HandleKeyUnavailable
 from .events_replay import ReplayFound, ReplayGuardAlone, ReplayGuardShared, ReplayUnchecked
 from .events_status import (
@@ -375,6 +376,8 @@ EVENTS: dict[str, type[Event]] = {
         ReplayGuardAlone,
         ReplayGuardShared,
         ReplayFound,
+        RatesApart,
+        RatesTogether,
         AuditOpened,
         AuditDegraded,
         AuditWell,

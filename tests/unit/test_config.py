@@ -212,6 +212,14 @@ def test_over_tls_a_registry_needs_the_authorities_of_its_domains(file: Path) ->
     assert load(file, REGISTRY).callers.roots is None
 
 
+def test_rates_are_shared_over_the_redis_of_the_guard_and_are_those_of_a_registry(file: Path) -> None:
+    shared, redis = "callers.rates_in_redis=true", ["replay.redis=redis.url", "replay.redis_key=redis.key"]
+    assert "needs replay.redis" in refused(file, *REGISTRY, shared)["configuration"]
+    assert "needs registry" in refused(file, *redis, shared)["callers"]
+    assert load(file, [*REGISTRY, *redis, shared]).callers.rates_in_redis is True
+    assert load(file, [*REGISTRY, *redis]).callers.rates_in_redis is False
+
+
 def test_beside_authorities_of_domains_only_ids_that_name_theirs_are_enrolled(file: Path) -> None:
     status = ["status.directory=s", "status.signer=file:k.pem", "status.issuer=https://gw.example"]
     given = [*TLS, *REGISTRY, *ROOTS, *status]

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from gateway.callers.meter import Meters
+from gateway.callers.shared_rates import NOBODY_WATCHES as NOBODY_COUNTS
 from gateway.config.replay import ReplaySection
-from gateway.guarding import everywhere_of, guard_of, redis_access, refuse_longer_lived
+from gateway.guarding import everywhere_of, guard_of, redis_access, refuse_longer_lived, shared_rates_of
 from gateway.loading import StartRefused
 from gateway.provinces.directory import ProvinceDirectory
 from gateway.replay.memory import create_shared
@@ -141,6 +143,17 @@ def test_access_is_equal_as_long_as_the_files_say_the_same(tmp_path: Path) -> No
     assert before != redis_access(section(tmp_path, "unix:///run/other.sock"))
     assert "k" * 32 not in repr(before)
     assert everywhere_of(before, section(tmp_path), NOBODY_WATCHES) is not None
+
+
+def test_rates_are_shared_where_there_is_a_redis_and_meters_that_count_together(tmp_path: Path) -> None:
+    chosen = section(tmp_path)
+    access = redis_access(chosen)
+    assert access is not None
+    together, apart = Meters(together=True), Meters()
+    assert shared_rates_of(access, chosen, together, NOBODY_COUNTS) is not None
+    assert shared_rates_of(access, chosen, apart, NOBODY_COUNTS) is None
+    assert shared_rates_of(None, ReplaySection(), together, NOBODY_COUNTS) is None
+    assert "k" * 32 not in repr(access.rates_line())
 
 
 def test_a_province_whose_codes_outlive_the_memory_is_refused() -> None:

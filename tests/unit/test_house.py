@@ -80,6 +80,7 @@ TABLE = {
     "gateway.audit": Row((*WORDS, "gateway.instants", "gateway.receipts.merkle", "keys"), ()),
     "gateway.replay": Row((*WORDS, "gateway.loopback"), ("redis",)),
     "gateway.guarding": Row(("gateway", "keys"), ()),
+    "gateway.rates_line": Row(("gateway.callers.shared_rates", "gateway.replay.redis_line"), ("redis",)),
     "gateway.handles": Row((*WORDS, "keys"), ()),
     "gateway.receipts": Row((*WORDS, "gateway.disclosure", "keys"), ()),
     "gateway.pipeline": Row(

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gateway.callers import meter as module
+from gateway.callers import windows as module
 from gateway.callers.meter import SHORTEST_WAIT_S, Limits, Meter, Meters
 from gateway.errors import RateLimited
 
@@ -89,8 +89,7 @@ def test_windows_that_have_passed_are_forgotten(monkeypatch: pytest.MonkeyPatch)
     meters = Meters(clock=clock)
     for number in range(8):
         taken(meters.meter(f"a{number}", LIMITS))
-    windows = meters._limiter.storage
-    assert isinstance(windows, module._Windows)
+    windows = meters.shares.windows
     assert len(windows._held) == 8
     clock.at += 60
     taken(meters.meter("new", LIMITS))
