@@ -82,7 +82,7 @@ def told(
 ) -> LiveCode:
     """Return a code whose issuer, or `by` in its place, says `word` at AT. Raises: as the rooms."""
     code = OpaqueCode(issuer, DivisionCode("990000"), "text", "id")
-    return observe(answered(code, OnlineAnswer(word, AT, 60.0, expire_time, reason, by), known), {}, AT)
+    return observe(answered(code, OnlineAnswer(word, AT, 60.0, expire_time, reason, by), known, AT), {}, AT)
 
 
 def seen(known: OnlineIssuers, division: DivisionCode, word: str) -> LiveCode:
