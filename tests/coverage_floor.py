@@ -35,7 +35,7 @@ FLOORS = {
     "gateway/publishing": 95.0,
     "gateway/receipts": 100.0,
     "gateway/recording": 95.0,
-    "gateway/replay": 95.0,
+    "gateway/replay": 94.0,
     "gateway/rpc/look_ahead": 100.0,
     "gateway/status": 98.0,
     "gateway/store": 90.0,
