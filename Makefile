@@ -2,7 +2,7 @@
 # The environment is .venv, so .venv/bin/hcgw is the command. Nothing outside this folder is touched.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation bench-changes bench-kills bench-replay bench-audit-kills fuzz serve lock clean
+.PHONY: help bytecode demo test lint types gen gen-check bench bench-provinces bench-canaries bench-nation bench-changes bench-kills bench-replay bench-audit-kills fuzz serve lock clean
 
 # The first Python >= 3.11 on the path, or the one you name: make PYTHON=/path/to/python3.11 test
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
@@ -16,10 +16,10 @@ DEV := .venv/.dev-installed
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(RUN) ## Start the gateway with sample provinces, verify sample codes, keep serving (Ctrl-C ends it)
+demo: $(RUN) bytecode ## Start the gateway with sample provinces, verify sample codes, keep serving (Ctrl-C ends it)
 	@.venv/bin/hcgw demo $(ARGS)
 
-test: lint types gen-check ## Lint, types, generated-code drift, then all tests with branch coverage
+test: bytecode lint types gen-check ## Lint, types, generated-code drift, then all tests with branch coverage
 	@$(PY) -m pytest -n auto -p tests.coverage_floor --cov --cov-report= --cov-report=json:build/coverage.json $(ARGS)
 
 lint: $(DEV) ## Check style and formatting (ruff)
@@ -35,28 +35,28 @@ gen: $(DEV) ## Generate Python from protos/ and lint the schemas
 gen-check: $(DEV) ## Fail if generated code differs, a schema fails lint, or a change would break a client
 	@$(PY) scripts/gen.py --check
 
-bench: $(DEV) ## Measure the six rooms against raw signature checks and rivals; writes build/bench.json
+bench: $(DEV) bytecode ## Measure the six rooms against raw signature checks and rivals; writes build/bench.json
 	@$(PY) -m tests.bench $(ARGS)
 
-bench-provinces: $(DEV) ## Let one of eight provinces hang, reset and lie at a steady load; writes build/bench-provinces.json
+bench-provinces: $(DEV) bytecode ## Let one of eight provinces hang, reset and lie at a steady load; writes build/bench-provinces.json
 	@$(PY) -m tests.bench.provinces $(ARGS)
 
-bench-canaries: $(DEV) ## Take 100,000 people's data through every format, dialect and RPC; search all that comes out
+bench-canaries: $(DEV) bytecode ## Take 100,000 people's data through every format, dialect and RPC; search all that comes out
 	@$(PY) -m tests.bench.canaries $(ARGS)
 
-bench-nation: $(DEV) ## Hold the lists of 1.4 billion people in memory and look them up; writes build/bench-nation.json
+bench-nation: $(DEV) bytecode ## Hold the lists of 1.4 billion people in memory and look them up; writes build/bench-nation.json
 	@$(PY) -m tests.bench.nation $(ARGS)
 
-bench-changes: $(DEV) ## Let changes of a nation reach every worker of two gateways; writes build/bench-changes.json
+bench-changes: $(DEV) bytecode ## Let changes of a nation reach every worker of two gateways; writes build/bench-changes.json
 	@$(PY) -m tests.bench.nation_changes $(ARGS)
 
-bench-kills: $(DEV) ## Kill the processes of two gateways at 200 random instants; writes build/bench-kills.json
+bench-kills: $(DEV) bytecode ## Kill the processes of two gateways at 200 random instants; writes build/bench-kills.json
 	@$(PY) -m tests.bench.kill_drill $(ARGS)
 
-bench-replay: $(DEV) ## Show screenshots at two nodes while Redis is killed, paused and flaps; writes build/bench-replay.json
+bench-replay: $(DEV) bytecode ## Show screenshots at two nodes while Redis is killed, paused and flaps; writes build/bench-replay.json
 	@$(PY) -m tests.bench.replay $(ARGS)
 
-bench-audit-kills: $(DEV) ## Kill a gateway's processes 200 times under load: every answer has its audit entry, once
+bench-audit-kills: $(DEV) bytecode ## Kill a gateway's processes 200 times under load: every answer has its audit entry, once
 	@$(PY) -m tests.bench.audit_gateway_kills $(ARGS)
 
 fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how long and which)
@@ -65,7 +65,7 @@ fuzz: build/fuzz/.installed ## Fuzz each format reader (ARGS="--help" tells how 
 # What `make demo` wrote on its first run: sample provinces, their keys, a configuration for loopback.
 DEV_CONFIG := var/demo/hcgw.toml
 
-serve: $(RUN) ## Serve on loopback with the sample provinces that make demo made
+serve: $(RUN) bytecode ## Serve on loopback with the sample provinces that make demo made
 	@test -f $(DEV_CONFIG) || { echo "there is no $(DEV_CONFIG) yet: make demo ARGS=--once writes it" >&2; exit 1; }
 	@.venv/bin/hcgw serve --config $(DEV_CONFIG) $(ARGS)
 
@@ -97,6 +97,11 @@ $(DEV): $(RUN) requirements/dev.txt
 	@echo "Installing the tools for development and tests into .venv, once: about 20 seconds on a good line."
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
+
+# Our modules as Python has compiled them, which a wheel's installation makes and an editable one does not: without them
+# each process that starts compiles all of them again, which is a quarter of its start.
+bytecode: $(RUN)
+	@$(PY) -m compileall -q gateway keys protos
 
 build/fuzz/.installed: requirements/fuzz.txt
 	@echo "Installing the fuzzer into build/fuzz, once: about 20 seconds on a good line."

@@ -36,6 +36,7 @@ Around them:
 - `cli/`, `demo/`             the `hcgw` command (`__main__.py`); sample provinces to try it with
 - `lines.py`, `instants.py`, `loopback.py`, `quick.py`  lines of faults, times, this machine, quick values
 - `sealed.py`, `clock_watch.py`  bytes that show nowhere; whether the clock was set
+- `garbage.py`                when Python looks for garbage, in a process that serves
 
 Key material is handled in the package `keys`, nowhere else. ARCHITECTURE.md says who may import whom, and why things
 are as they are.

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 import typer
 
+from gateway import garbage
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -62,6 +64,7 @@ def serve(
 
       hcgw serve --config hcgw.toml --set grpc.listen=127.0.0.1:9443 --set log.level=debug
     """
+    garbage.wait()
     private_files()
     # SIGHUP kills by default: one that comes while the gateway still loads must not.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -102,6 +105,7 @@ def _alone(config: Config, log: EventLog) -> int:
         told = Signals()
         try:
             app = App(config, log=log)
+            garbage.go_on()
             await app.start()
         except StartRefused as refused:
             log.emit(NotStarted(refused.part, refused.where, refused.why))
@@ -153,6 +157,7 @@ def _supervise(config: Config, log: EventLog) -> int:
             version=its_version,
             below=audit_pages(config.audit),
         )
+        garbage.go_on()
         try:
             if not await _started(supervisor, told):
                 return OK

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway import garbage
 from gateway.supervisor.child import Line, LineCut, Post, Role, Served, Terms, Word
 
 from .serve import FAILED, OK, Signals, private_files, run_logged, status_of
@@ -40,6 +41,7 @@ def serve_process(
 
       hcgw serve-process --role worker --line 5 --http-socket worker-0.sock --grpc-port 8443
     """
+    garbage.wait()
     private_files()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # grpc core prints to stderr by itself, peers' addresses among it. It reads this when it is imported.
@@ -92,6 +94,7 @@ async def _until_stopped(terms: Terms, config: Config, log: EventLog, line: Line
     told = Signals()
     try:
         served = _made(terms, config, log)
+        garbage.go_on()
         await served.start()
     except StartRefused as refused:
         log.emit(NotStarted(refused.part, refused.where, refused.why))

@@ -42,6 +42,7 @@ TABLE = {
     "gateway.clinical": Row(("keys.values",), ()),
     "gateway.quick": Row((), ()),
     "gateway.errors": Row((), ()),
+    "gateway.garbage": Row((), ()),
     "gateway.divisions": Row(("gateway.values",), ()),
     "gateway.changes": Row(("gateway.values", "gateway.errors", "keys.values"), ()),
     "gateway.formats": Row((*WORDS, "keys.strict"), ("cbor2",)),
