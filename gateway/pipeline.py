@@ -35,6 +35,9 @@ from gateway.values import (
     Way,
 )
 
+_UNKNOWN: Final = Format.UNKNOWN
+"""Of a class, Python 3.11 takes 70 ns to look a member up."""
+
 _STATE_OF: Final = {
     Reason.EXPIRED: CodeState.EXPIRED,
     Reason.REVOKED: CodeState.REVOKED,
@@ -129,7 +132,7 @@ class Pipeline:
         found = recognise(code)
         claimed = signed = None
         try:
-            if found is Format.UNKNOWN:
+            if found is _UNKNOWN:
                 return self._opaque.read(code)  # 1
             claimed = read_code(code, found, item)  # 1
             signed = find_signer(claimed, trust, self._dynamic_max_s)  # 2

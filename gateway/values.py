@@ -361,20 +361,23 @@ class IssuerProfile:
     static."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeMarks:
+class CodeMarks(NamedTuple):
     """What tells one code, and one person as her issuer knows her, from another.
 
-    For handles and for the replay guard; nothing else may read it.
+    For handles and for the replay guard; nothing else may read it. A tuple, because one is made for every code.
     """
 
     issuer: IssuerId
-    person: bytes = field(repr=False)
+    person: bytes
     """The issuer's pseudonym of the holder, else the code's id, else the SHA-256 of what was signed; told apart."""
-    showing: bytes | None = field(default=None, repr=False)
+    showing: bytes | None = None
     """The id of a *dynamic* code, which is good for one showing. None: a certificate, or a code that lives for long."""
     shown_until: Instant | None = None
     """When that showing's validity ends."""
+
+    def __repr__(self) -> str:
+        """Show what concerns nobody in person."""
+        return f"CodeMarks(issuer={self.issuer!r}, shown_until={self.shown_until!r})"
 
 
 class RevokedCodes(NamedTuple):

@@ -46,7 +46,7 @@ def test_a_handle_is_stable_within_an_epoch_and_for_every_process(tmp_path: Path
     first = one.handle_for(EAST, marks(), AT)
     assert first == one.handle_for(EAST, marks(), LATER) == other.handle_for(EAST, marks(), LATER)
     # What is no part of the person changes nothing: the showing of a dynamic code.
-    shown = replace(marks(), showing=b"showing-2", shown_until=LATER)
+    shown = marks()._replace(showing=b"showing-2", shown_until=LATER)
     assert one.handle_for(EAST, shown, AT) == first
 
 
