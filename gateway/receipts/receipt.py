@@ -49,6 +49,20 @@ def _nobody(receipts: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receipt is of: what was said, to whom, and about what."""
+
+    said: Disclosure
+    caller: Caller
+    purpose: Purpose
+    request_id: str = field(default="", repr=False)
+    code: bytes | None = field(default=None, repr=False)
+    """What was scanned; None if it was only seen."""
+    passage: Passage | None = None
+    """Of the same passage and the same words it is the same receipt: its time, id and salt are those of the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What a receipt says, not signed yet."""
 
@@ -89,44 +103,23 @@ class ReceiptIssuer:
     watch: Callable[[int], None] = _nobody
     """Told at each signature how many receipts it is for; must not raise or wait."""
 
-    def issue(
-        self,
-        said: Disclosure,
-        *,
-        caller: Caller,
-        purpose: Purpose,
-        request_id: str,
-        code: bytes | None = None,
-        passage: Passage | None = None,
-    ) -> IssuedReceipt:
-        """Return the receipt of exactly what was `said` to `caller`. Signs: some tens of microseconds.
-
-        `code` is what was scanned, None if it was only seen. Of the same `passage` and the same words it is the same
-        receipt: its time, id and salt are those of the first one.
-        """
-        draft = self.draft(said, caller=caller, purpose=purpose, request_id=request_id, code=code, passage=passage)
+    def issue(self, answer: Answer) -> IssuedReceipt:
+        """Return the receipt of exactly what was said. Signs: some tens of microseconds."""
+        draft = self.draft(answer)
         return IssuedReceipt(self._signed(RECEIPT_TYPE, draft.payload, receipts=1), draft.salt)
 
-    def draft(
-        self,
-        said: Disclosure,
-        *,
-        caller: Caller,
-        purpose: Purpose,
-        request_id: str,
-        code: bytes | None = None,
-        passage: Passage | None = None,
-    ) -> Draft:
+    def draft(self, answer: Answer) -> Draft:
         """Return the same, for `sign_together`."""
+        said, code, passage = answer.said, answer.code, answer.passage
         decided = int(said.decided_time if passage is None else passage.first_time)
         salt = b"" if code is None else _salt(passage)
         claims: dict[str, object] = {
             "iss": self.issuer,
-            "aud": caller.caller_id,
+            "aud": answer.caller.caller_id,
             "iat": decided,
             "exp": decided + self.lifetime_s,
             "jti": "",
-            "purpose": purpose.name,
+            "purpose": answer.purpose.name,
             "measure": said.measure.name,
             "reasons": [reason.name for reason in said.reasons],
         }
@@ -134,8 +127,8 @@ class ReceiptIssuer:
             claims["code_digest"] = _base64url(code_digest(code, salt))
         if self.trust:
             claims["trust"] = self.trust
-        if request_id:
-            claims["request_id"] = request_id
+        if answer.request_id:
+            claims["request_id"] = answer.request_id
         if isinstance(said, StaffDisclosure):
             claims.update(_claims_of_staff(said))
         elif isinstance(said, ProvinceDisclosure):

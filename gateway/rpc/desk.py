@@ -8,11 +8,10 @@ from typing import Final, Protocol
 
 from gateway.callers.rights import RightsOf
 from gateway.clinical import ClinicalItem, ClinicalQuestion, EntryState
-from gateway.disclosure import Disclosure
 from gateway.instants import now
 from gateway.places.list_store import NOTHING_PUBLISHED, PublishedLists
 from gateway.policy.replay import to_a_person
-from gateway.receipts.receipt import Draft, IssuedReceipt, SignedTogether
+from gateway.receipts.receipt import Answer, Draft, IssuedReceipt, SignedTogether
 from gateway.replay.guard import Guarded
 from gateway.replay.showing import Showing
 from gateway.rpc.audited import KeepsAudit
@@ -25,7 +24,6 @@ from gateway.values import (
     Instant,
     OpaqueCode,
     PairwiseHandle,
-    Passage,
     Profile,
     Purpose,
     StatusPointer,
@@ -72,32 +70,11 @@ class JudgesCodes(Protocol):
 class WritesReceipts(Protocol):
     """The receipt room, as a handler sees it."""
 
-    def issue(
-        self,
-        said: Disclosure,
-        *,
-        caller: Caller,
-        purpose: Purpose,
-        request_id: str,
-        code: bytes | None = None,
-        passage: Passage | None = None,
-    ) -> IssuedReceipt:
-        """Return the signed receipt of exactly what was `said` to `caller` about `code`, None if it was only seen.
-
-        Of the same `passage` and the same words it is the same one.
-        """
+    def issue(self, answer: Answer) -> IssuedReceipt:
+        """Return the signed receipt of exactly what was said."""
         ...
 
-    def draft(
-        self,
-        said: Disclosure,
-        *,
-        caller: Caller,
-        purpose: Purpose,
-        request_id: str,
-        code: bytes | None = None,
-        passage: Passage | None = None,
-    ) -> Draft:
+    def draft(self, answer: Answer) -> Draft:
         """Return the same, not signed yet."""
         ...
 

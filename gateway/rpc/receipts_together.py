@@ -21,6 +21,7 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 
 from gateway.disclosure import Disclosure
 from gateway.errors import NotReady
+from gateway.receipts.receipt import Answer
 from gateway.rpc.desk import VerificationDesk, WritesReceipts
 from gateway.values import Caller, Instant, Passage, Purpose
 
@@ -41,14 +42,7 @@ class Drafts:
 
     def write(self, verdict: pb.Verdict, said: Disclosure, item: pb.CodeItem, passage: Passage | None = None) -> None:
         """Write the unsigned receipt of what was `said` about `item`, and its salt. In its `passage` it is the same."""
-        draft = self.receipts.draft(
-            said,
-            caller=self.caller,
-            purpose=self.purpose,
-            request_id=item.request_id,
-            code=item.code,
-            passage=passage,
-        )
+        draft = self.receipts.draft(Answer(said, self.caller, self.purpose, item.request_id, item.code, passage))
         verdict.receipt_proof.payload = draft.payload
         verdict.receipt_salt = draft.salt
 

@@ -24,6 +24,7 @@ from healthcode.interop.v1 import verification_service_pb2 as pb
 from gateway.callers.rights import authorise
 from gateway.clinical import ClinicalQuestion
 from gateway.errors import NotReady, RequestInvalid
+from gateway.receipts.receipt import Answer
 from gateway.recording.trail import Asked
 from gateway.replay.showing import scope_of
 from gateway.rpc.audited import Trace
@@ -219,14 +220,7 @@ def tell(
     )
     fill_verdict(verdict, said, request.request_id)
     if request.receipt_requested and desk.receipts is not None:
-        issued = desk.receipts.issue(
-            said,
-            caller=caller,
-            purpose=terms.purpose,
-            request_id=request.request_id,
-            code=code,
-            passage=shown.passage,
-        )
+        issued = desk.receipts.issue(Answer(said, caller, terms.purpose, request.request_id, code, shown.passage))
         verdict.receipt, verdict.receipt_salt = issued.text, issued.salt
 
 

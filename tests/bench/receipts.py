@@ -17,7 +17,7 @@ from typing import Final
 
 from gateway.disclosure import disclose
 from gateway.policy.book import SHIPPED, PolicyBook
-from gateway.receipts.receipt import ReceiptIssuer
+from gateway.receipts.receipt import Answer, ReceiptIssuer
 from gateway.status.observe import observe
 from gateway.values import Caller, CallerId, CallerKind, DivisionCode, Profile, Purpose
 from keys.signer import SIGNING, Signer, generate_dev_key
@@ -38,19 +38,16 @@ def works(issuer: ReceiptIssuer, profile: Profile) -> dict[str, Work]:
     said = disclose(DECISION, profile)
 
     def claims() -> int:
-        issuer.draft(said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODE)
+        issuer.draft(Answer(said, CALLER, Purpose.TRANSPORT_ARRIVAL, "r-1", CODE))
         return 1
 
     def alone() -> int:
-        issuer.issue(said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODE)
+        issuer.issue(Answer(said, CALLER, Purpose.TRANSPORT_ARRIVAL, "r-1", CODE))
         return 1
 
     def batch(size: int) -> Work:
         def together() -> int:
-            drafts = [
-                issuer.draft(said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODE)
-                for _ in range(size)
-            ]
+            drafts = [issuer.draft(Answer(said, CALLER, Purpose.TRANSPORT_ARRIVAL, "r-1", CODE)) for _ in range(size)]
             issuer.sign_together([draft.payload for draft in drafts], caller=CALLER, at=AT)
             return size
 

@@ -21,7 +21,7 @@ from gateway.clinical import ClinicalItem, EntryState, LaboratoryTest
 from gateway.disclosure import ClinicDisclosure, GateDisclosure, ProvinceDisclosure, StaffDisclosure
 from gateway.errors import Reason
 from gateway.receipts.checking import ReceiptFault
-from gateway.receipts.receipt import RECEIPT_TYPE, Draft, ReceiptIssuer, joined
+from gateway.receipts.receipt import RECEIPT_TYPE, Answer, Draft, ReceiptIssuer, joined
 from gateway.values import (
     Algorithm,
     Assurance,
@@ -174,7 +174,7 @@ def _told(name: str, text: str, salt: bytes, code: bytes | None) -> Members:
 def _alone(kind: str, signer: PublicSigner) -> Iterator[Members]:
     issuer = ReceiptIssuer(GATEWAY, signer, ENDS - int(AT), TRUST)
     for profile, said in (("STAFF", STAFF), ("GATE", GATE), ("PROVINCE", PROVINCE), ("CLINIC", CLINIC)):
-        given = issuer.issue(said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="r-1", code=CODES[0])
+        given = issuer.issue(Answer(said, CALLER, Purpose.TRANSPORT_ARRIVAL, "r-1", CODES[0]))
         yield _told(f"alone, {kind}, {profile}", given.text, given.salt, CODES[0])
 
 
@@ -190,7 +190,7 @@ def accepted() -> list[Members]:
     """Return the receipts that are valid, each with what is told of it."""
     found = [*_alone("Ed25519", ED25519), *_alone("ES256", ES256)]
     issuer = ReceiptIssuer(GATEWAY, ED25519, ENDS - int(AT))
-    shown = issuer.issue(GATE, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="")
+    shown = issuer.issue(Answer(GATE, CALLER, Purpose.VENUE_ENTRY))
     found.append(_told("of a code that was only seen", shown.text, b"", None))
     for size in (1, 2, 5):
         found += _together(issuer, size)
@@ -205,7 +205,7 @@ def accepted_sm2() -> list[Members]:
 def refused_sm2() -> list[Members]:
     """Return what is no receipt by SM2."""
     issuer = ReceiptIssuer(GATEWAY, SM2, ENDS - int(AT), TRUST)
-    text = issuer.issue(STAFF, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="", code=CODES[0]).text
+    text = issuer.issue(Answer(STAFF, CALLER, Purpose.TRANSPORT_ARRIVAL, "", CODES[0])).text
     covered, _, signature = text.rpartition(".")
     raw = urlsafe_b64decode(signature + "==")
     der = signature_from_raw(raw)
@@ -225,15 +225,14 @@ def refused_sm2() -> list[Members]:
 
 def _drafts(issuer: ReceiptIssuer, size: int) -> list[Draft]:
     return [
-        issuer.draft(STAFF, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id=f"b-{number}", code=CODES[number])
-        for number in range(size)
+        issuer.draft(Answer(STAFF, CALLER, Purpose.VENUE_ENTRY, f"b-{number}", CODES[number])) for number in range(size)
     ]
 
 
 def refused() -> list[Members]:
     """Return what is no valid receipt, each with the fault that a reader finds."""
     issuer = ReceiptIssuer(GATEWAY, ED25519, ENDS - int(AT), TRUST)
-    given = issuer.issue(STAFF, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id="", code=CODES[0])
+    given = issuer.issue(Answer(STAFF, CALLER, Purpose.TRANSPORT_ARRIVAL, "", CODES[0]))
     drafts = _drafts(issuer, 5)
     signed = issuer.sign_together([one.payload for one in drafts], caller=CALLER, at=AT)
     third = joined(signed.root, drafts[2].payload, 2, signed.paths[2])

@@ -18,7 +18,7 @@ from gateway.cli.receipt import SENTENCES
 from gateway.disclosure import disclose
 from gateway.instants import format_instant
 from gateway.receipts.checking import ReceiptFault
-from gateway.receipts.receipt import ReceiptIssuer, joined
+from gateway.receipts.receipt import Answer, ReceiptIssuer, joined
 from gateway.values import Instant, Profile, Purpose
 from keys import sm2
 from keys.signer import generate_dev_key, public_jwks
@@ -47,10 +47,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     signer = generate_dev_key(folder / "key.pem")
     issuer = ReceiptIssuer(GATEWAY, signer)
     said = disclose(DECISION, Profile.STAFF)
-    alone = issuer.issue(said, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="", code=CODE)
-    drafts = [
-        issuer.draft(said, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="", code=CODE) for _ in range(5)
-    ]
+    alone = issuer.issue(Answer(said, CALLER, Purpose.VENUE_ENTRY, "", CODE))
+    drafts = [issuer.draft(Answer(said, CALLER, Purpose.VENUE_ENTRY, "", CODE)) for _ in range(5)]
     signed = issuer.sign_together([draft.payload for draft in drafts], caller=CALLER, at=AT)
     jwks = folder / "jwks.json"
     jwks.write_bytes(public_jwks([signer]))
@@ -125,11 +123,7 @@ def test_forged_altered_and_foreign_receipts(site: Site, tmp_path: Path) -> None
 def test_sm2_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signer, jwks = generate_dev_key(tmp_path / "sm2.pem", Algorithm.SM2), tmp_path / "jwks.json"
     said = disclose(DECISION, Profile.GATE)
-    text = (
-        ReceiptIssuer(GATEWAY, signer)
-        .issue(said, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="", code=None)
-        .text
-    )
+    text = ReceiptIssuer(GATEWAY, signer).issue(Answer(said, CALLER, Purpose.VENUE_ENTRY)).text
     jwks.write_bytes(public_jwks([signer]))
     assert verify("--jwks", str(jwks), *NOW, text).exit_code == 0
     monkeypatch.setattr(sm2, "unavailable_reason", lambda: "libcrypto is on holiday")

@@ -25,7 +25,7 @@ from gateway.receipts.checking import (
     check_receipt,
 )
 from gateway.receipts.commitment import code_digest
-from gateway.receipts.receipt import ROOT_TYPE, IssuedReceipt, Receipt, ReceiptIssuer, joined
+from gateway.receipts.receipt import ROOT_TYPE, Answer, IssuedReceipt, Receipt, ReceiptIssuer, joined
 from gateway.status.observe import observe
 from gateway.values import Caller, CallerId, CallerKind, DivisionCode, Instant, IssuerId, Profile, Purpose, TrustedKey
 from keys.jwk import key_from_jwk
@@ -59,15 +59,12 @@ def keys_of(*signers: Signer) -> list[TrustedKey]:
 
 
 def single(issuer: ReceiptIssuer, said: Disclosure = SAID, code: bytes | None = CODE) -> IssuedReceipt:
-    return issuer.issue(said, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="r-1", code=code)
+    return issuer.issue(Answer(said, CALLER, Purpose.VENUE_ENTRY, "r-1", code))
 
 
 def together(issuer: ReceiptIssuer, size: int, code: bytes = CODE) -> list[IssuedReceipt]:
     """Return `size` receipts with one signature, as texts."""
-    drafts = [
-        issuer.draft(SAID, caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id=f"r-{number}", code=code)
-        for number in range(size)
-    ]
+    drafts = [issuer.draft(Answer(SAID, CALLER, Purpose.VENUE_ENTRY, f"r-{number}", code)) for number in range(size)]
     signed = issuer.sign_together([draft.payload for draft in drafts], caller=CALLER, at=AT)
     return [
         IssuedReceipt(Receipt(joined(signed.root, draft.payload, number, path)), draft.salt)

@@ -13,7 +13,7 @@ import pytest
 from gateway.clinical import ClinicalItem, ProductSystem, SealedEntry, Vaccination
 from gateway.disclosure import ClinicDisclosure, disclose
 from gateway.policy.book import SHIPPED, PolicyBook
-from gateway.receipts.receipt import LIFETIME_S, RECEIPT_TYPE, ReceiptIssuer
+from gateway.receipts.receipt import LIFETIME_S, RECEIPT_TYPE, Answer, ReceiptIssuer
 from gateway.status.observe import observe
 from gateway.values import (
     Algorithm,
@@ -40,9 +40,7 @@ AS_OF_THEN: Any = {"verify_iat": False, "verify_exp": False}
 
 def receipt_of(signer: Signer, profile: Profile, request_id: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
     issuer = ReceiptIssuer("https://gateway.example", signer)
-    token = issuer.issue(
-        disclose(DECISION, profile), caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id=request_id
-    ).text
+    token = issuer.issue(Answer(disclose(DECISION, profile), CALLER, Purpose.TRANSPORT_ARRIVAL, request_id)).text
     (published,) = json.loads(public_jwks([signer]))["keys"]
     header = jwt.get_unverified_header(token)
     assert header["kid"] == published["kid"]
@@ -74,9 +72,7 @@ def test_a_province_gets_a_receipt_of_what_staff_see_and_the_version_without_her
     signer = generate_dev_key(tmp_path / "key.pem")
     _, staff = receipt_of(signer, Profile.STAFF)
     said = disclose(DECISION, Profile.PROVINCE, handle=PairwiseHandle(Handle("h" * 22), Instant(AT + 60)))
-    draft = ReceiptIssuer("https://gateway.example", signer).draft(
-        said, caller=CALLER, purpose=Purpose.TRANSPORT_ARRIVAL, request_id=""
-    )
+    draft = ReceiptIssuer("https://gateway.example", signer).draft(Answer(said, CALLER, Purpose.TRANSPORT_ARRIVAL))
     claims = json.loads(draft.payload)
     assert set(claims) == set(staff) | {"rule_version"}
     assert claims["rule_version"] == DECISION.rule_version
@@ -90,7 +86,7 @@ def test_a_clinic_gets_a_receipt_of_the_core(tmp_path: Path) -> None:
     assert isinstance(said, ClinicDisclosure)
     assert said.entry == sealed.open()
     draft = ReceiptIssuer("https://gateway.example", generate_dev_key(tmp_path / "key.pem")).draft(
-        said, caller=CALLER, purpose=Purpose.MEDICAL_CARE, request_id=""
+        Answer(said, CALLER, Purpose.MEDICAL_CARE)
     )
     assert set(json.loads(draft.payload)) == CORE
     assert b"2021-05-05" not in draft.payload
@@ -100,11 +96,7 @@ def test_a_receipt_is_bound_to_its_caller_and_never_twice_the_same(tmp_path: Pat
     signer = generate_dev_key(tmp_path / "key.pem")
     ids = {receipt_of(signer, Profile.GATE)[1]["jti"] for _ in range(3)}
     assert len(ids) == 3
-    token = (
-        ReceiptIssuer("g", signer)
-        .issue(disclose(DECISION, Profile.GATE), caller=CALLER, purpose=Purpose.VENUE_ENTRY, request_id="")
-        .text
-    )
+    token = ReceiptIssuer("g", signer).issue(Answer(disclose(DECISION, Profile.GATE), CALLER, Purpose.VENUE_ENTRY)).text
     key = jwt.PyJWK(dict(signer.public_jwk))
     with pytest.raises(jwt.InvalidAudienceError):
         jwt.decode(token, key, algorithms=["EdDSA"], audience="station-8", options=AS_OF_THEN)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 import grpc
 
 from gateway.callers.rights import Rights, everyone_may, up_to
-from gateway.disclosure import Disclosure
 from gateway.errors import REASONS, NotReady, Reason, Step
-from gateway.receipts.receipt import Draft, IssuedReceipt, Receipt, SignedTogether
+from gateway.receipts.receipt import Answer, Draft, IssuedReceipt, Receipt, SignedTogether
 from gateway.rpc.desk import VerificationDesk
 from gateway.values import (
     Assurance,
@@ -26,7 +25,6 @@ from gateway.values import (
     IssuerId,
     Measure,
     OpaqueCode,
-    Passage,
     Profile,
     Purpose,
     Way,
@@ -165,30 +163,13 @@ class FakeReceipts:
     broken: bool = False
     """Whether its key is gone."""
 
-    def issue(
-        self,
-        said: Disclosure,
-        *,
-        caller: Caller,
-        purpose: Purpose,
-        request_id: str,
-        code: bytes | None = None,
-        passage: Passage | None = None,
-    ) -> IssuedReceipt:
-        text = "|".join((said.measure.name, caller.kind.value, caller.caller_id, purpose.name, request_id))
-        return IssuedReceipt(Receipt(text), b"" if code is None else b"%d" % len(code))
+    def issue(self, answer: Answer) -> IssuedReceipt:
+        caller = answer.caller
+        told = (answer.said.measure.name, caller.kind.value, caller.caller_id, answer.purpose.name, answer.request_id)
+        return IssuedReceipt(Receipt("|".join(told)), b"" if answer.code is None else b"%d" % len(answer.code))
 
-    def draft(
-        self,
-        said: Disclosure,
-        *,
-        caller: Caller,
-        purpose: Purpose,
-        request_id: str,
-        code: bytes | None = None,
-        passage: Passage | None = None,
-    ) -> Draft:
-        issued = self.issue(said, caller=caller, purpose=purpose, request_id=request_id, code=code)
+    def draft(self, answer: Answer) -> Draft:
+        issued = self.issue(answer)
         return Draft(issued.text.encode(), issued.salt)
 
     def sign_together(self, payloads: Sequence[bytes], *, caller: Caller, at: Instant) -> SignedTogether:
