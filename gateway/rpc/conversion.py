@@ -5,8 +5,9 @@ Rules:
 - The original is judged as VerifyCode does, but in the *convert* way; the verdict is the whole answer wherever no code
   can be made, also in a gateway that makes none at all.
 - A code is made for the receiving division only, so there must be one.
-- It is made before the answer waits for anything, so that what is learnt of its original meanwhile makes it worse, too;
-  if there is no answer in the end, it is taken back.
+- It is made before the answer waits for its entry and its place, so that what is learnt of its original meanwhile makes
+  it worse, too; what was learnt before, while other nodes were asked whether it had been shown, a second look finds. If
+  there is no answer in the end, it is taken back.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from gateway.rpc.desk import VerificationDesk
 from gateway.rpc.methods import CONVERSION
 from gateway.rpc.validation import parsed
 from gateway.rpc.verification import agreed, decided, refuse_without_signer, tell, trace_of
-from gateway.values import Caller, Instant, Way
+from gateway.values import Caller, Decision, Instant, Way
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -54,6 +55,11 @@ async def convert_code(
         await trace.kept()
         return response
     try:
+        again = desk.pipeline.verify(
+            request.code, at=at, division=terms.division, way=Way.CONVERT, purpose=terms.purpose
+        )
+        if isinstance(again, Decision):
+            converter.noticed(request.code, again)
         await trace.kept()
         await converter.shown(made)
     except BaseException:  # also a caller that waits no longer

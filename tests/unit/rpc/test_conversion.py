@@ -24,12 +24,13 @@ from gateway.values import (
     DivisionCode,
     Instant,
     Measure,
+    OpaqueCode,
     Profile,
     Purpose,
     StatusPointer,
     Way,
 )
-from tests.unit.rpc.fakes import AT, Desk
+from tests.unit.rpc.fakes import AT, Desk, FakePipeline
 
 CALLER = Caller(CallerId("spiffe://zhejiang/gate"), CallerKind.TLS_PEER)
 STAFF = verification_pb.VerificationContext(
@@ -155,6 +156,35 @@ async def test_a_malformed_question_is_told_its_field(fields: dict[str, Any], fi
     assert (converter.converted, fakes.pipeline.seen) == ([], [])
 
 
+class SecondLook(FakePipeline):
+    """Judges a code as `then` from the second look on."""
+
+    then = b""
+
+    def verify(self, code: bytes, **asked: Any) -> Decision | OpaqueCode:
+        return super().verify(self.then if self.seen else code, **asked)
+
+
+@pytest.mark.parametrize(("then", "measure"), [(b"junk", Measure.MANUAL), (b"green:a", Measure.PASS)])
+async def test_what_is_learnt_before_a_code_is_made_reaches_it(then: bytes, measure: Measure) -> None:
+    """A list may turn red while other nodes are asked whether the original had been shown."""
+    desk, converter = converting(Desk())
+    pipeline = SecondLook()
+    pipeline.then = then
+    response = await convert_code(request_of(), CALLER, AT, replace(desk, pipeline=pipeline))
+    assert converter.noticed_ == [(b"green:a", Measure.PASS), (b"green:a", measure)]
+    assert response.converted.jws == "a.b.c"
+
+
+async def test_a_second_look_that_cannot_be_taken_takes_the_code_back() -> None:
+    desk, converter = converting(Desk())
+    pipeline = SecondLook()
+    pipeline.then = b"not ready"
+    with pytest.raises(NotReady):
+        await convert_code(request_of(), CALLER, AT, replace(desk, pipeline=pipeline))
+    assert (converter.withdrawn, converter.shown_) == ([PLACE], [])
+
+
 async def test_whatever_is_verified_is_noticed() -> None:
     """A red that anybody's gate learns reaches the codes that were made from it without a new look."""
     desk, converter = converting(Desk())
@@ -171,5 +201,5 @@ async def test_whatever_is_verified_is_noticed() -> None:
     await convert_code(request_of(b"green:d"), CALLER, AT, desk)
     assert sorted(converter.noticed_) == sorted(
         (code, Measure.MANUAL if code == b"junk" else Measure.PASS)
-        for code in (b"green:a", *codes, b"green:c", b"ask:at-once", b"green:d")
+        for code in (b"green:a", *codes, b"green:c", b"ask:at-once", b"green:d", b"green:d")
     )
