@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.audit.entries import Cause
 from gateway.audit_pages import audit_pages
@@ -31,7 +32,6 @@ from gateway.duties import EVERYTHING, Duties
 from gateway.edges import SOCKET, announced, grpc_settings, status_settings
 from gateway.instants import now
 from gateway.judging import Judging, Watchers
-from gateway.keeper.keeper import Keeper
 from gateway.keeper.register import PublishedRegister
 from gateway.loading import KnownCallers, StartRefused, load_handles
 from gateway.rpc.server import GrpcServer, Service, verification_services
@@ -63,6 +63,9 @@ from gateway.watch.replay import ReplayWatch
 from gateway.watch.status import ClockJumps
 from gateway.web.pages import Check, Pages
 from gateway.web.server import HttpServer
+
+if TYPE_CHECKING:
+    from gateway.keeper.keeper import Keeper
 
 VERSION = version("healthcode-gateway")
 READINESS_S = 1.0  # between two looks at the own readiness
@@ -131,6 +134,8 @@ class App:
             self._metrics.callers.show_together(lambda: meters.knows_others)
         self._keeper: Keeper | None = None
         if config.status is not None and Duties.KEEP in duties:
+            from gateway.keeper.keeper import Keeper  # a tenth of a worker's start, which does without
+
             self._keeper = Keeper(config, self._judging, clock, self._metrics, self._log, self._auditing)
         self._register: PublishedRegister | None = None
         # The system's clock is watched, not the one that a test or the demo brings.
