@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import signal
-import sys
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -39,20 +40,40 @@ def _leaves_the_machine(host: object) -> bool:
     return not (address.is_loopback or address.is_unspecified)
 
 
-def _guard(event: str, args: tuple[Any, ...]) -> None:
-    """Refuse to look up or reach another machine from Python. C code that opens its own sockets (grpc) is not seen."""
-    if event == "socket.getaddrinfo":
-        host = args[0]
-    elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-        host = args[1][0] if isinstance(args[1], tuple) else None
-    else:
-        return
-    if _leaves_the_machine(host):
-        raise NetworkRefused(f"{event} beyond loopback")
+def _guard(name: str, address_of: Callable[[tuple[Any, ...]], object]) -> None:
+    """Let the method `name` of all sockets refuse to reach another machine. C code with its own (grpc) is not seen."""
+    reach = getattr(socket.socket, name)
+
+    @wraps(reach)
+    def guarded(its: socket.socket, *args: Any) -> Any:
+        address = address_of(args)
+        if isinstance(address, tuple) and _leaves_the_machine(address[0]):
+            raise NetworkRefused(f"{name} beyond loopback")
+        return reach(its, *args)
+
+    setattr(socket.socket, name, guarded)
 
 
-# An audit hook sees every socket, also those of subclasses and of asyncio, and cannot be removed by a test.
-sys.addaudithook(_guard)
+def _guard_names() -> None:
+    """Let nobody look up the name of another machine."""
+    look_up = socket.getaddrinfo
+
+    @wraps(look_up)
+    def guarded(host: Any, *args: Any, **options: Any) -> Any:
+        if _leaves_the_machine(host):
+            raise NetworkRefused("getaddrinfo beyond loopback")
+        return look_up(host, *args, **options)
+
+    socket.getaddrinfo = guarded
+
+
+# No audit hook, though it would see more: one in Python lets another thread run in the middle of sys.settrace, and when
+# that is a thread of its own beginning, under coverage, Python refuses to trace it and it never runs.
+_guard("connect", lambda args: args[0])
+_guard("connect_ex", lambda args: args[0])
+_guard("sendto", lambda args: args[-1])
+_guard("sendmsg", lambda args: args[3] if len(args) > 3 else None)
+_guard_names()
 
 
 def pytest_report_header() -> str:

@@ -6,10 +6,12 @@ The import table is that of ARCHITECTURE.md, "The map". A package that has no ro
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -408,3 +410,19 @@ def test_every_pin_has_a_hash(name: str) -> None:
 def test_no_test_leaves_the_machine(host: str) -> None:
     with pytest.raises(NetworkRefused):
         socket.create_connection((host, 9), timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda udp: udp.connect(("192.0.2.1", 9)),
+        lambda udp: udp.connect_ex(("192.0.2.1", 9)),
+        lambda udp: udp.sendto(b"", ("192.0.2.1", 9)),
+        lambda udp: udp.sendto(b"", 0, ("192.0.2.1", 9)),
+        lambda udp: udp.sendmsg([b""], [], 0, ("192.0.2.1", 9)),
+        lambda _: asyncio.run(asyncio.open_connection("gateway.example", 9)),
+    ],
+)
+def test_no_test_leaves_the_machine_by_another_way(reach: Callable[[socket.socket], object]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, pytest.raises(NetworkRefused):
+        reach(udp)
