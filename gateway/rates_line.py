@@ -11,13 +11,12 @@ Source: Redis commands EVALSHA, INCRBY, PEXPIRE, SCRIPT LOAD; docs/callers.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from redis.exceptions import RedisError
 
 from gateway.callers.shared_rates import Count, RatesSilent
-from gateway.replay.redis_line import RedisAddress, connection_to, why_silent
+from gateway.replay.redis_line import ScriptLine, why_silent
 
 SCRIPT: Final = """
 local totals = {}
@@ -30,21 +29,16 @@ return totals
 """KEYS: names of counters. ARGV: for each what is added, and milliseconds that it is kept. Returns the new totals."""
 
 
-class RatesLine:
-    """A connection. Make it, `open` it, add, `close` it; after a failure it is of no use."""
-
-    def __init__(self, address: RedisAddress) -> None:
-        self._connection = connection_to(address)
-        self._script = ""
+class RatesLine(ScriptLine):
+    """The connection of the rates. Make it, `open` it, add, `close` it."""
 
     async def open(self) -> None:
         """Connect and be let in. Raises: RatesSilent."""
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call]
-            said = await self._call("SCRIPT", "LOAD", SCRIPT)
+            await self._load(SCRIPT)
         except (TimeoutError, OSError, RedisError) as failed:
             raise RatesSilent(why_silent(failed).value) from None
-        self._script = said.decode("ascii", "replace") if isinstance(said, bytes) else str(said)
 
     async def add(self, counts: Sequence[Count]) -> list[int]:
         """Add these, in one step; return the new totals. Raises: RatesSilent."""
@@ -57,12 +51,3 @@ class RatesLine:
         if not isinstance(said, list) or not all(isinstance(one, int) for one in said):
             raise RatesSilent("broken")
         return said
-
-    async def close(self) -> None:
-        """Give the connection up; whatever is under way on it is lost."""
-        with suppress(Exception):  # what a dying connection has to say helps nobody
-            await self._connection.disconnect(nowait=True)
-
-    async def _call(self, *words: str) -> object:
-        await self._connection.send_command(*words, check_health=False)
-        return await self._connection.read_response(disconnect_on_error=False)

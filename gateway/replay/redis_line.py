@@ -128,12 +128,28 @@ def read_address(url: str, *, ca_file: Path | None = None, plaintext_elsewhere: 
     return RedisAddress(parts.scheme, host, port or 6379, int(db), user or None, password, ca_file)
 
 
-class RedisLine:
-    """A connection. Make it, `open` it, ask, `close` it; after a failure it is of no use."""
+class ScriptLine:
+    """A connection over which one script is called. After a failure it is of no use."""
 
     def __init__(self, address: RedisAddress) -> None:
         self._connection = connection_to(address)
         self._script = ""
+
+    async def close(self) -> None:
+        """Give the connection up; whatever is under way on it is lost."""
+        with suppress(Exception):  # what a dying connection has to say helps nobody
+            await self._connection.disconnect(nowait=True)
+
+    async def _load(self, script: str) -> None:
+        self._script = _text(await self._call("SCRIPT", "LOAD", script))
+
+    async def _call(self, *words: str) -> object:
+        await self._connection.send_command(*words, check_health=False)
+        return await self._connection.read_response(disconnect_on_error=False)
+
+
+class RedisLine(ScriptLine):
+    """The replay guard's connection. Make it, `open` it, ask, `close` it."""
 
     async def open(self, probe_s: float) -> float:
         """Connect, and return for how many seconds the server has been up.
@@ -153,7 +169,7 @@ class RedisLine:
                 evicts = about.get("maxmemory", "0") != "0" and about.get("maxmemory_policy") != "noeviction"
                 if evicts or about.get("role", "master") != "master":  # 2
                     raise RedisSilent(Silence.FORGETFUL)
-                self._script = _text(await self._call("SCRIPT", "LOAD", SCRIPT))  # 3
+                await self._load(SCRIPT)  # 3
             async with asyncio.timeout(probe_s):
                 await self._call("PING")  # 4
         except (TimeoutError, OSError, RedisError, ValueError) as failed:
@@ -184,15 +200,6 @@ class RedisLine:
         if not isinstance(answer, list) or not answer or not all(isinstance(one, int) for one in answer):
             raise RedisSilent(Silence.BROKEN)
         return answer[0] / 1_000, answer[1:]
-
-    async def close(self) -> None:
-        """Give the connection up; whatever is under way on it is lost."""
-        with suppress(Exception):  # what a dying connection has to say helps nobody
-            await self._connection.disconnect(nowait=True)
-
-    async def _call(self, *words: str) -> object:
-        await self._connection.send_command(*words, check_health=False)
-        return await self._connection.read_response(disconnect_on_error=False)
 
 
 def why_silent(failed: BaseException) -> Silence:

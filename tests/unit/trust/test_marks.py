@@ -125,4 +125,4 @@ def test_a_code_of_a_showing_is_remembered_from_when_it_is_shown(said: float) ->
 def test_marks_show_nothing_of_code_or_person() -> None:
     marks = marks_of(claimed(subject="c4n4ry", code_id="c4n4ry"), GUIZHOU)
     signed = find_signer(claimed(subject="c4n4ry"), TrustSnapshot(KeyRing([key()]), {GUIZHOU: profile()}, {}))
-    assert "c4n4ry" not in repr(marks) + repr(signed.marks) + repr(permit(signed, AT).marks)
+    assert "c4n4ry" not in repr(marks) + repr(signed) + repr(signed.marks) + repr(permit(signed, AT).marks)
