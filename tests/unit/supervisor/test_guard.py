@@ -229,7 +229,7 @@ async def test_a_drain_while_one_is_being_started_ends_that_one(world: Make) -> 
     await its.guard.look()
     assert state(its) == "missing"
     assert await its.guard.ask("/metrics", budget_s=LONG_S) is None
-    await asyncio.sleep(SWIFT.first_again_s * 4)  # until it is about to start
+    await asyncio.wait_for(its.held_back.wait(), LONG_S)
     draining = asyncio.create_task(its.guard.drain(LONG_S))
     await asyncio.wait({draining}, timeout=0)
     its.may_begin.set()

@@ -80,6 +80,8 @@ class World:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at each start."""
     may_begin: asyncio.Event = field(default_factory=asyncio.Event)
+    held_back: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a start waits for `may_begin`."""
 
     def __post_init__(self) -> None:
         self.may_begin.set()
@@ -87,7 +89,9 @@ class World:
         self.guard = Guard(terms, self.spawn, self.patience, self.heard)
 
     async def spawn(self, terms: Terms) -> Process:
-        await self.may_begin.wait()
+        if not self.may_begin.is_set():
+            self.held_back.set()
+            await self.may_begin.wait()
         if self.spawned and self.system_refuses:
             self.system_refuses -= 1
             raise OSError
